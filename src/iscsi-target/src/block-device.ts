@@ -1,0 +1,20 @@
+/**
+ * What a logical unit needs from the disk under it. Anything of this shape can be served; the target knows no more of it.
+ *
+ * Offsets and lengths are bytes and lie inside the device: the SCSI layer has checked them.
+ * Failures of the medium throw an Error whose `code` is the errno name; "ENOSPC" and "EDQUOT" become
+ * SPACE ALLOCATION FAILED, everything else MEDIUM ERROR.
+ */
+export interface BlockDevice {
+  readonly sizeBytes: number;
+  readonly readOnly: boolean;
+  /** Fills `into` without waiting for a device, or returns false: `read` is called then. */
+  tryRead(into: Uint8Array, offset: number): boolean;
+  read(into: Uint8Array, offset: number): Promise<void>;
+  /** On return the data is safe from a crash of this process (though not of the machine). */
+  write(data: Uint8Array, offset: number): void;
+  /** The range reads as zeros afterwards. */
+  discard(offset: number, length: number): void;
+  /** Resolves once every write that returned before the call is on stable storage. */
+  flush(): Promise<void>;
+}
