@@ -1,0 +1,67 @@
+/** What `npm test` runs, in order: what is quick and tells most comes first. */
+export interface Suite {
+  readonly name: string;
+  /** Why it exists, in words for the person who reads the run. */
+  readonly about: string;
+  /** Command lines of which each must succeed; `bun test` ones are counted by their own report. */
+  readonly steps: readonly Step[];
+  /** Runs only with `--long`. */
+  readonly long?: boolean;
+}
+
+export type Step =
+  | { readonly kind: "command"; readonly command: readonly string[] }
+  | { readonly kind: "bun-test"; readonly paths: readonly string[] };
+
+const command = (...words: string[]): Step => ({ kind: "command", command: words });
+const tests = (...paths: string[]): Step => ({ kind: "bun-test", paths });
+
+export const SUITES: readonly Suite[] = [
+  {
+    name: "check",
+    about: "types, lint, format, floors",
+    steps: [
+      command("tsc", "-p", "."),
+      command("oxlint", "--type-aware"),
+      command("oxfmt", "--check", "."),
+      tests("test/architecture.test.ts"),
+    ],
+  },
+  {
+    name: "unit",
+    about: "codecs, machines and models beside their sources",
+    steps: [tests("src", "test/sim")],
+  },
+  {
+    name: "disk",
+    about: "layers and images against qemu-img, kill -9 and a full disk",
+    steps: [tests("test/disk", "test/images")],
+  },
+  {
+    name: "dhcp",
+    about: "real DHCP clients beside the proxy and behind the server",
+    steps: [tests("test/dhcp")],
+  },
+  { name: "tftp", about: "real TFTP clients, also through a lossy wire", steps: [tests("test/tftp")] },
+  { name: "iscsi", about: "libiscsi, QEMU and the Linux initiator", steps: [tests("test/iscsi")] },
+  {
+    name: "binary",
+    about: "the shim built (or taken from the cache), then ./pinetboot with it",
+    steps: [command("bun", "build.ts")],
+  },
+  {
+    name: "server",
+    about: "the command line, the API and the whole server",
+    steps: [tests("test/appliance", "test/cli")],
+  },
+  {
+    name: "shim",
+    about: "the shim's parts and its tree under other people's servers",
+    steps: [tests("test/shim", "test/userland")],
+  },
+  {
+    name: "boot",
+    about: "Pis boot: firmware emulator, then QEMU on the bytes it fetched",
+    steps: [tests("test/boot", "test/roots")],
+  },
+];
