@@ -1,0 +1,22 @@
+/** Every size, count and time that a peer could stretch. `createIscsiServer({limits})` may lower or raise those of `ServerLimits`. */
+
+export interface ServerLimits {
+  /** TCP connections at once, sessions or not: each costs some KiB and, while its peer does not read, an unsent tail. */
+  readonly maxConnections: number;
+  /** Connections at once from one address: one bad host must leave room for the others. */
+  readonly maxConnectionsPerAddress: number;
+  /** From accept to the end of the login; open-iscsi gives up after 15 s itself. */
+  readonly loginTimeoutMs: number;
+  /** How long `stop` and `disconnect` wait for commands in flight before the connection is cut. */
+  readonly stopGraceMs: number;
+  /** An idle session is pinged after this long; a peer that does not answer (iPXE) is left alone. */
+  readonly pingIntervalMs: number;
+}
+
+export const DEFAULT_LIMITS: ServerLimits = {
+  maxConnections: 2048,
+  maxConnectionsPerAddress: 512,
+  loginTimeoutMs: 15_000,
+  stopGraceMs: 5_000,
+  pingIntervalMs: 60_000,
+};
