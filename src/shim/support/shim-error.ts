@@ -1,0 +1,25 @@
+/** What can stop a build of the shim, as `code`; `fix` is one line that a person can act on. */
+export type ShimErrorCode =
+  | "no-debian-mirror"
+  | "package-unavailable"
+  | "checksum"
+  | "toolchain-missing"
+  | "toolchain-install"
+  | "command-failed"
+  | "kernel-config"
+  | "image-too-large"
+  | "bad-bundle"
+  | "cancelled";
+
+/** A failure of the shim's build with the words for the person in front of it. */
+export class ShimError extends Error {
+  override readonly name = "ShimError";
+  readonly code: ShimErrorCode;
+  readonly fix: string | undefined;
+
+  constructor(code: ShimErrorCode, message: string, fix?: string) {
+    super(message);
+    this.code = code;
+    this.fix = fix;
+  }
+}
