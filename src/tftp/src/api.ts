@@ -87,8 +87,12 @@ export type TftpEvent =
       readonly mode: "octet" | "netascii";
       readonly options: Readonly<Record<string, string>>;
     })
-  /** At most four times a second and transfer. */
-  | (OfRequest & { readonly kind: "progress"; readonly sentBytes: number; readonly sizeBytes: number })
+  /** At most four times a second and transfer. The size is not known for netascii. */
+  | (OfRequest & {
+      readonly kind: "progress";
+      readonly sentBytes: number;
+      readonly sizeBytes: number | undefined;
+    })
   /**
    * The last block was acknowledged; `confirmed` is false when the client's port closed instead, all blocks
    * having been sent (its last acknowledgement was lost).
@@ -108,7 +112,7 @@ export type TftpEvent =
   | (OfRequest & {
       readonly kind: "error";
       readonly by: "client" | "server" | "silence";
-      readonly code: TftpErrorCode | number;
+      readonly code: number;
       readonly message: string;
       readonly sentBytes: number;
     })

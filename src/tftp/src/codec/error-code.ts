@@ -7,7 +7,7 @@ interface ErrorRow {
 }
 
 export const ERROR_ROWS = [
-  { code: 0, name: "other", words: "Not defined, see the message" },
+  { code: 0, name: "not-defined", words: "Not defined, see the message" },
   { code: 1, name: "file-not-found", words: "File not found" },
   { code: 2, name: "access-violation", words: "Access violation" },
   { code: 3, name: "disk-full", words: "Disk full or allocation exceeded" },

@@ -1,0 +1,124 @@
+/** Carries one transfer: its socket on a port of its own, connected to the client, and its timer. */
+import type { Endpoint } from "../api.ts";
+import type { TftpError } from "../codec/error-code.ts";
+import type { Ending, Step, Transfer } from "../transfer/transfer.ts";
+
+/**
+ * A timer that runs so late tells more about our own process than about the client: its answer may wait in the
+ * socket already.
+ */
+const LATE_MS = 5;
+
+export interface CarrierOptions {
+  readonly transfer: Transfer;
+  readonly client: Endpoint;
+  readonly localAddress: string;
+  /** After each packet of the client that did not end the transfer. */
+  readonly onHeard: () => void;
+  /** Once; the socket and the timer are gone then. */
+  readonly onEnd: (ending: Ending) => void;
+}
+
+export class Carrier {
+  readonly #options: CarrierOptions;
+  readonly #socket: Bun.udp.ConnectedSocket<"buffer">;
+  #timer: Timer | undefined;
+  #timerAt = Infinity;
+  #ended = false;
+
+  /** Opens the socket and sends the first packets. Rejects with the system's error when there is no socket. */
+  static async start(options: CarrierOptions): Promise<Carrier> {
+    const { client, localAddress } = options;
+    // The first packet leaves behind the constructor, so no answer can come before it.
+    let carrier: Carrier | undefined;
+    const socket = await Bun.udpSocket({
+      hostname: localAddress,
+      connect: { hostname: client.address, port: client.port },
+      socket: {
+        data: (_socket, bytes) => carrier && carrier.#heard(bytes),
+        error: (_socket, error) => carrier && carrier.#socketError(error),
+      },
+    });
+    carrier = new Carrier(options, socket);
+    carrier.#follow(options.transfer.start(performance.now()));
+    return carrier;
+  }
+
+  private constructor(options: CarrierOptions, socket: Bun.udp.ConnectedSocket<"buffer">) {
+    this.#options = options;
+    this.#socket = socket;
+  }
+
+  /** The client's request came once more. */
+  repeat(): void {
+    if (!this.#ended) this.#follow(this.#options.transfer.repeat(performance.now()));
+  }
+
+  /** Ends the transfer with an ERROR for the client. */
+  stop(error: TftpError): void {
+    if (!this.#ended) this.#follow(this.#options.transfer.stop(error));
+  }
+
+  /** Ends it without a word to the client, which talks to a newer transfer; `onEnd` is not called. */
+  abandon(): void {
+    this.#close();
+  }
+
+  #heard(bytes: Uint8Array): void {
+    if (this.#ended) return;
+    this.#follow(this.#options.transfer.receive(bytes, performance.now()));
+    if (!this.#ended) this.#options.onHeard();
+  }
+
+  #socketError(error: Error): void {
+    if (this.#ended) return;
+    // Other errors pass: a Pi that does not answer ARP for a while makes the host "unreachable".
+    if ("code" in error && error.code === "ECONNREFUSED") this.#follow(this.#options.transfer.unreachable());
+  }
+
+  #follow(step: Step): void {
+    this.#send(step.packets);
+    if (step.ending) {
+      this.#close();
+      this.#options.onEnd(step.ending);
+      return;
+    }
+    const { deadline } = this.#options.transfer;
+    // A timer that is early finds out by itself. So an ACK costs no timer.
+    if (deadline < this.#timerAt) this.#setTimer(deadline);
+  }
+
+  #send(packets: readonly Uint8Array[]): void {
+    try {
+      // What the kernel has no room for, or refuses while the network is away, counts as lost on the way.
+      if (packets.length > 0) this.#socket.sendMany([...packets]);
+    } catch (error) {
+      if (error instanceof Error) this.#socketError(error);
+    }
+  }
+
+  #setTimer(at: number): void {
+    clearTimeout(this.#timer);
+    this.#timerAt = at;
+    this.#timer = setTimeout(() => this.#timeUp(), Math.max(0, at - performance.now()));
+  }
+
+  #timeUp(): void {
+    this.#timerAt = Infinity;
+    const { transfer } = this.#options;
+    const now = performance.now();
+    if (now < transfer.deadline) this.#setTimer(transfer.deadline);
+    else if (now - transfer.deadline < LATE_MS) this.#follow(transfer.expire(now));
+    else setImmediate(() => this.#expireAfterReading());
+  }
+
+  #expireAfterReading(): void {
+    if (!this.#ended) this.#follow(this.#options.transfer.expire(performance.now()));
+  }
+
+  #close(): void {
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    this.#socket.close();
+  }
+}
