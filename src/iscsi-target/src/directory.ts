@@ -14,7 +14,6 @@ export interface TargetDirectory {
 export interface Target {
   /** IQN, lower case. */
   readonly name: string;
-  readonly alias?: string;
   /** "none" lets everyone in; otherwise the initiator must prove the secret by CHAP. */
   readonly auth: "none" | ChapLogin;
   /**
