@@ -1,0 +1,74 @@
+/**
+ * The emulated Pi as a program, run where its tap is:
+ *
+ *   bun test/sim/pi/main.ts --tap t0 --profile pi4 --serial 10000000ddb41a0c --mac dc:a6:32:b4:1a:0c --out DIR
+ *
+ * Prints one JSON line per step, the result last (`event: "started"` or `"stopped"`), and leaves in DIR what the CPU
+ * would be started with: kernel, device-tree.dtb, initramfs, cmdline.
+ */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { bootPi, isFirmwareStop, type Started } from "./emulator.ts";
+import { openTap } from "./net/tap.ts";
+import { PROFILES, type ProfileName } from "./profiles.ts";
+import type { PiEvent } from "./result.ts";
+
+const { values } = parseArgs({
+  options: {
+    tap: { type: "string", default: "" },
+    profile: { type: "string", default: "" },
+    serial: { type: "string", default: "" },
+    mac: { type: "string", default: "" },
+    out: { type: "string", default: "" },
+    "time-factor": { type: "string", default: "1" },
+  },
+});
+
+function say(event: PiEvent): void {
+  process.stdout.write(`${JSON.stringify(event)}\n`);
+}
+
+function isProfile(name: string): name is ProfileName {
+  return Object.hasOwn(PROFILES, name);
+}
+
+async function save(dir: string, started: Started): Promise<PiEvent> {
+  await mkdir(dir, { recursive: true });
+  const paths = {
+    kernelPath: join(dir, "kernel"),
+    deviceTreePath: join(dir, "device-tree.dtb"),
+    initramfsPath: started.initramfs ? join(dir, "initramfs") : undefined,
+  };
+  await Bun.write(paths.kernelPath, started.kernel);
+  await Bun.write(paths.deviceTreePath, started.deviceTree);
+  if (paths.initramfsPath) await Bun.write(paths.initramfsPath, started.initramfs ?? "");
+  const { kernelName, deviceTreeName, cmdline, warnings } = started;
+  return { event: "started", ...paths, kernelName, deviceTreeName, cmdline, warnings };
+}
+
+async function main(): Promise<number> {
+  if (!isProfile(values.profile))
+    throw new Error(`--profile must be one of ${Object.keys(PROFILES).join(", ")}`);
+  if (!/^[0-9a-f]{16}$/.test(values.serial)) throw new Error("--serial must be 16 hex digits");
+  const board = { profile: PROFILES[values.profile], serial: values.serial, mac: values.mac };
+  try {
+    const started = await bootPi({
+      board,
+      wire: openTap(values.tap),
+      timeFactor: Number(values["time-factor"]),
+      onDhcp: (loader, outcome) => say({ event: "dhcp", loader, ...outcome }),
+      onRequest: (request) => say({ event: "request", ...request }),
+    });
+    say(await save(values.out, started));
+    return 0;
+  } catch (error) {
+    if (!isFirmwareStop(error)) throw error;
+    say({ event: "stopped", reason: error.message });
+    return 1;
+  }
+}
+
+const exitCode = await main();
+// The thread that waits for the tap's next frame would keep the program alive.
+process.exit(exitCode);
