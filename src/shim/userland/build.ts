@@ -1,0 +1,54 @@
+/** Builds the initramfs of the shim: one reproducible archive, xz inside, for the kernel to embed. */
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { encodeCpio } from "./cpio.ts";
+import { buildPrograms, type ProgramsOptions } from "./programs.ts";
+import * as recipe from "./recipe.ts";
+import { C_SOURCES, INIT, INIT_PARTS } from "./sources.ts";
+import { BUSYBOX_COMMANDS, initramfsTree } from "./tree.ts";
+
+/** The kernel's decoder knows CRC32 alone; a dictionary of 4 MiB holds the whole archive. */
+const XZ = ["xz", "--format=xz", "--check=crc32", "--lzma2=preset=9e,dict=4MiB", "--threads=1"] as const;
+
+export interface InitramfsOptions extends Omit<ProgramsOptions, "workDir"> {
+  /** Takes the archive, and what is unpacked and compiled on the way. */
+  readonly workDir: string;
+}
+
+/**
+ * Builds the initramfs, programs from the cache where their inputs have not changed, and returns the path of
+ * `initramfs.cpio.xz` in the work folder, for CONFIG_INITRAMFS_SOURCE. The same inputs give the same bytes.
+ *
+ * Needs aarch64-linux-gnu-gcc, xz, dpkg-deb and dpkg-source.
+ *
+ * @throws ShimError "package-unavailable", "checksum", "command-failed" (a compiler's words), "cancelled"
+ */
+export async function buildInitramfs(options: InitramfsOptions): Promise<string> {
+  await mkdir(options.workDir, { recursive: true });
+  const busyboxDir = join(options.workDir, "busybox");
+  const busybox = await options.packages.fetch("busybox-static");
+  await options.packages.unpack(busybox, busyboxDir);
+  const programs = await buildPrograms({ ...options, workDir: join(options.workDir, "userland") });
+  const tree = initramfsTree({
+    busybox: await readFile(join(busyboxDir, "usr/bin/busybox")),
+    iscsid: await readFile(join(programs, "iscsid")),
+    iscsistart: await readFile(join(programs, "iscsistart")),
+    keep: await readFile(join(programs, "keep")),
+  });
+  const archive = join(options.workDir, "initramfs.cpio");
+  await writeFile(archive, encodeCpio(tree));
+  await options.run([...XZ, "--force", "--keep", archive], { signal: options.signal });
+  const packed = join(options.workDir, "initramfs.cpio.xz");
+  await rename(`${archive}.xz`, packed);
+  return packed;
+}
+
+/** Contents of the project's own that decide the initramfs; Debian's packages are in the lock. */
+export function initramfsInputs(): string[] {
+  return [
+    INIT,
+    ...Object.values(INIT_PARTS),
+    ...Object.values(C_SOURCES),
+    JSON.stringify([recipe, XZ, BUSYBOX_COMMANDS]),
+  ];
+}

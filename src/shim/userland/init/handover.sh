@@ -1,0 +1,22 @@
+# The end of the shim: its mounts go to the target, its files go away, the target's init becomes PID 1.
+
+REPORT_PATIENCE_SECONDS=5
+
+# handover [ARGUMENT...]: the words of the command line that the kernel did not know (single, emergency, 3) go to the
+# target's init. Returns only when something is missing.
+handover() {
+  [ -x "$ROOT$(root_resolve "$INIT")" ] || {
+    say handover fail "$INIT is gone from $DEV/$PARTITION" "choose another image"
+    return 1
+  }
+  target_hints 2>"$STATE/hints.error" || : # a read-only root has no place for a resolv.conf
+  say handover ok "starting $INIT from $DEV/$PARTITION"
+  report_finish "$REPORT_PATIENCE_SECONDS"
+  for handover_directory in proc sys dev run; do mkdir -p "$ROOT/$handover_directory" 2>/dev/null; done
+  mount --move "$RUN" "$ROOT/run"
+  mount --move "$DEV" "$ROOT/dev"
+  mount --move "$SYS" "$ROOT/sys"
+  mount --move "$PROC" "$ROOT/proc"
+  unset LC_ALL PATH
+  exec /bin/busybox switch_root -c /dev/console "$ROOT" "$INIT" "$@"
+}

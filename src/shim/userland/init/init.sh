@@ -1,0 +1,67 @@
+#!/bin/busybox sh
+# PID 1 of the boot shim: network, parameters, login, root, handover. Each stage is a function in a file of its own;
+# this loop only decides where to go on after a stage has ended well or badly. It never ends but by switch_root.
+
+PATH=/bin:/sbin
+PROC=/proc
+SYS=/sys
+DEV=/dev
+RUN=/run
+STATE=/state   # what only the shim needs, secrets included: gone after switch_root
+KEEP=/keep     # tmpfs that outlives switch_root: the DHCP client and iscsid live in it
+ROOT=/newroot
+LIB=/lib/shim
+export PATH LC_ALL=C
+
+. "$LIB"/say.sh
+. "$LIB"/report.sh
+. "$LIB"/machine.sh
+. "$LIB"/values.sh
+. "$LIB"/cmdline.sh
+. "$LIB"/keep.sh
+. "$LIB"/network.sh
+. "$LIB"/root-path.sh
+. "$LIB"/parameters.sh
+. "$LIB"/login.sh
+. "$LIB"/partitions.sh
+. "$LIB"/root.sh
+. "$LIB"/target-hints.sh
+. "$LIB"/handover.sh
+
+# Seconds between a failure and the next try: long enough to read the words, short enough not to keep anybody waiting.
+RETRY_SECONDS=10
+
+mount_kernel_filesystems() {
+  mkdir -p "$PROC" "$SYS" "$DEV" "$RUN" "$STATE" "$KEEP" "$ROOT"
+  mount -t proc -o nosuid,nodev,noexec proc "$PROC"
+  mount -t sysfs -o nosuid,nodev,noexec sysfs "$SYS"
+  mount -t devtmpfs -o nosuid,mode=0755 devtmpfs "$DEV" 2>/dev/null || : # the kernel may have done it
+  mount -t tmpfs -o nosuid,nodev,mode=0755 tmpfs "$RUN"
+  chmod 0700 "$STATE"
+}
+
+mount_kernel_filesystems
+say_open_consoles
+machine_identify
+cmdline_read
+report_server_from_cmdline
+keep_prepare
+say kernel ok "Linux $(uname -r) on $MODEL"
+
+stage=network
+while :; do
+  case "$stage" in
+    network) run=network_up good=parameters bad=network ;;
+    parameters) run=parameters_get good=login bad=network ;;
+    login) run=login_target good=root bad=network ;;
+    root) run=root_mount good=handover bad=recheck ;;
+    recheck) run=root_recheck good=root bad=recheck ;;
+    handover) run=handover good=handover bad=recheck ;;
+  esac
+  if "$run" "$@"; then
+    stage=$good
+  else
+    retry_after_failure "$RETRY_SECONDS"
+    stage=$bad
+  fi
+done

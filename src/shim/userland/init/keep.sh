@@ -1,0 +1,29 @@
+# The tmpfs that outlives switch_root. What lives in it is hidden under the target's root, so the target neither sees
+# nor unmounts it; it has its own /proc, /sys and /dev because the shim's are handed to the target.
+
+# busybox and iscsid take 2.4 MB; the rest is leases and locks of some bytes.
+KEEP_SIZE=4m
+
+keep_prepare() {
+  mount -t tmpfs -o mode=0700,size="$KEEP_SIZE" tmpfs "$KEEP"
+  mkdir -p "$KEEP/bin" "$KEEP/sbin" "$KEEP/proc" "$KEEP/sys" "$KEEP/dev" "$KEEP/lease" "$KEEP/run/lock/iscsi" \
+    "$KEEP/etc/iscsi" "$KEEP/lib"
+  mount -t proc proc "$KEEP/proc"
+  mount -t sysfs sysfs "$KEEP/sys"
+  mount -t devtmpfs devtmpfs "$KEEP/dev"
+  cp /bin/busybox "$KEEP/bin/busybox"
+  for name in sh ip cat mv rm mkdir; do ln -s busybox "$KEEP/bin/$name"; done
+  cp /sbin/iscsid "$KEEP/sbin/iscsid"
+  cp "$LIB"/dhcp-event.sh "$KEEP/lib/dhcp-event.sh"
+  chmod 0755 "$KEEP/lib/dhcp-event.sh"
+}
+
+# keep_start LOG NAME PROGRAM [ARGUMENT...]: starts a program inside the tmpfs; its process id is KEPT.
+# NAME must begin with '@': systemd spares such processes of root at shutdown.
+keep_start() {
+  keep_log=$1
+  keep_name=$2
+  shift 2
+  keep "$keep_name" "$keep_log" "$KEEP" "$@" &
+  KEPT=$!
+}

@@ -1,0 +1,142 @@
+# Login to the target, and the life of the session: iscsistart logs in and ends; iscsid adopts the session and stays,
+# because only a process can log in again after the target was away.
+
+# An absent target must not fail the root disk's I/O: a day, then the user sees errors.
+REPLACEMENT_TIMEOUT_SECONDS=86400
+# A ping every 10 s finds a connection that died in silence (a switch or a cable, a server that lost power):
+# without pings TCP's own retries, up to two minutes apart, decide when the disk comes back.
+PING_EVERY_SECONDS=10
+PING_ANSWER_SECONDS=20
+LOGIN_TIMEOUT_SECONDS=10
+# A disk shows up a moment after the login; slow targets take seconds to answer REPORT LUNS.
+DISK_PATIENCE_SECONDS=30
+
+login_target() {
+  say login start "logging in to $(parameter iscsi.target) at $(parameter iscsi.ip):$(parameter_port)"
+  login_run "${LOGIN_PORTAL_GROUP:-1}" >"$STATE/login.output" 2>&1 || {
+    login_say_failure
+    return 1
+  }
+  SESSION=$(login_session)
+  login_wait_for_disk || return 1
+  login_adopt || return 1
+  say login ok "$(parameter iscsi.target) is $DEV/$DISK, $(disk_size)"
+}
+
+# login_run PORTAL_GROUP
+login_run() {
+  set -- -g "$1" -i "$(login_initiator)" -t "$(parameter iscsi.target)" -a "$(parameter iscsi.ip)" -p "$(parameter_port)" \
+    -P "node.session.timeo.replacement_timeout=$REPLACEMENT_TIMEOUT_SECONDS" \
+    -P "node.conn[0].timeo.noop_out_interval=$PING_EVERY_SECONDS" \
+    -P "node.conn[0].timeo.noop_out_timeout=$PING_ANSWER_SECONDS" \
+    -P "node.conn[0].timeo.login_timeout=$LOGIN_TIMEOUT_SECONDS" \
+    -P node.session.initial_login_retry_max=1
+  value=$(parameter iscsi.username)
+  [ -z "$value" ] || set -- "$@" -u "$value" -w "$(parameter iscsi.password)" \
+    -P node.session.auth.authmethod=CHAP -P node.session.auth.chap_algs=SHA256,MD5
+  iscsistart "$@"
+}
+
+login_initiator() {
+  value=$(parameter iscsi.initiator)
+  printf '%s' "${value:-iqn.2026-01.org.pinetboot:$(machine_hostname)}"
+}
+
+# The words of iscsistart, in words for people.
+login_say_failure() {
+  where="$(parameter iscsi.ip):$(parameter_port)"
+  target=$(parameter iscsi.target)
+  case "$(cat "$STATE/login.output")" in
+    *"authorization failure"* | *"failed authentication"* | *"authenticat"*)
+      if value_has cmdline iscsi.username || [ -n "$(parameter iscsi.username)" ]; then
+        say login fail "$where refused the CHAP login of $(parameter iscsi.username) for $target" \
+          "correct iscsi.username and iscsi.password in $(parameter_source iscsi.password)"
+      else
+        say login fail "$where wants a CHAP login for $target and none is known" \
+          "give iscsi.username and iscsi.password in $(parameter_source iscsi.target)"
+      fi
+      ;;
+    *"not found"*)
+      say login fail "$where has no target $target" "correct iscsi.target in $(parameter_source iscsi.target)"
+      ;;
+    *"refused"*)
+      say login fail "nobody listens at $where (connection refused)" "start the iSCSI target there, or correct the port"
+      ;;
+    *"No route"* | *"unreachable"* | *"timed out"* | *"Giving up"*)
+      say login fail "$where does not answer" "is that computer on, in this network, and its firewall open for the port?"
+      ;;
+    *) say login fail "login to $target at $where: $(tail -n 1 "$STATE/login.output")" "look at the target's log" ;;
+  esac
+}
+
+# The kernel's name of the session with our target, e.g. session1.
+login_session() {
+  for session_path in "$SYS"/class/iscsi_session/*; do
+    [ "$(cat "$session_path/targetname" 2>/dev/null)" = "$(parameter iscsi.target)" ] && printf '%s' "${session_path##*/}"
+  done
+}
+
+# Sets DISK to the block device of the wanted LUN, without one wanted to the lowest.
+login_wait_for_disk() {
+  disk_waited=0
+  while ! DISK=$(login_disk "$(parameter iscsi.lun)"); do
+    disk_waited=$((disk_waited + 1))
+    if [ "$disk_waited" -gt "$DISK_PATIENCE_SECONDS" ]; then
+      say login fail "$(parameter iscsi.target) shows no disk$(lun_words)" \
+        "correct iscsi.lun in $(parameter_source iscsi.lun), or add a disk to the target"
+      return 1
+    fi
+    sleep 1
+  done
+}
+
+lun_words() {
+  value=$(parameter iscsi.lun)
+  printf '%s' "${value:+ as LUN $value}"
+}
+
+login_disk() {
+  for disk_path in "$SYS/class/iscsi_session/$SESSION"/device/target*/*:*:*:"${1:-*}"/block/*; do
+    [ -e "$disk_path" ] && printf '%s' "${disk_path##*/}" && return 0
+  done
+  return 1
+}
+
+disk_size() {
+  printf '%s MB' $(($(cat "$SYS/class/block/$DISK/size") / 2000))
+}
+
+# Starts iscsid in the tmpfs that stays and waits until the session is its own.
+login_adopt() {
+  [ -z "$ISCSID" ] || return 0
+  printf 'InitiatorName=%s\n' "$(login_initiator)" >"$KEEP/etc/iscsi/initiatorname.iscsi"
+  cat >"$KEEP/etc/iscsi/iscsid.conf" <<CONF
+node.session.timeo.replacement_timeout = $REPLACEMENT_TIMEOUT_SECONDS
+node.conn[0].timeo.noop_out_interval = $PING_EVERY_SECONDS
+node.conn[0].timeo.noop_out_timeout = $PING_ANSWER_SECONDS
+node.conn[0].timeo.login_timeout = $LOGIN_TIMEOUT_SECONDS
+node.session.reopen_max = 0
+node.session.auth.chap_algs = SHA256,MD5
+CONF
+  keep_start /dev/kmsg @iscsid /sbin/iscsid -f -c /etc/iscsi/iscsid.conf -i /etc/iscsi/initiatorname.iscsi
+  ISCSID=$KEPT
+  adopt_waited=0
+  while :; do
+    sleep 1
+    adopt_waited=$((adopt_waited + 1))
+    login_adopted && return 0
+    if ! kill -0 "$ISCSID" 2>/dev/null; then
+      ISCSID=
+      say login fail "iscsid, which keeps the disk alive, ended" "its words are in the kernel's log above"
+      return 1
+    fi
+    [ $((adopt_waited % 15)) = 0 ] &&
+      say login progress "iscsid has not taken over the session after $adopt_waited s" "is the target still there?"
+  done
+}
+
+# iscsid takes over in a child process of its own, by a new login: done when the child is gone and the session is in.
+login_adopted() {
+  [ "$(cat "$SYS/class/iscsi_session/$SESSION/state")" = LOGGED_IN ] || return 1
+  awk -v parent="$ISCSID" '{ sub(/.*\) /, ""); if ($2 == parent) found = 1 } END { exit found }' "$PROC"/[0-9]*/stat 2>/dev/null
+}

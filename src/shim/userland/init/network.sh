@@ -1,0 +1,127 @@
+# The wired network: an interface with link, then an address (static by ip=, else DHCP).
+# The DHCP client is started once and stays: the one that got the lease keeps it while the target system runs.
+
+# Spanning tree keeps a switch port silent for 30 s and more after the link came up: be patient before trying another
+# interface, and never give up.
+LEASE_PATIENCE_SECONDS=45
+# How often a wait repeats its words.
+WORDS_EVERY_SECONDS=15
+
+network_up() {
+  network_is_up && return 0
+  say network start "looking for a wired network"
+  network_wait_for_link
+  machine_mac "$INTERFACE"
+  if value_has cmdline ip && network_static "$(value_get cmdline ip)"; then
+    say network ok "$INTERFACE has $ADDRESS (from ip= on the kernel command line)"
+  elif network_lease; then
+    say network ok "$INTERFACE has $ADDRESS by DHCP from $(lease_get serverid)"
+  else
+    return 1
+  fi
+  report_start
+}
+
+network_is_up() {
+  [ -n "$ADDRESS" ] && network_has_link "$INTERFACE"
+}
+
+# Wired Ethernet of this machine: no loopback, no radio, nothing virtual.
+network_interfaces() {
+  for network_path in "$SYS"/class/net/*; do
+    [ -e "$network_path/device" ] || continue
+    [ "$(cat "$network_path/type")" = 1 ] || continue
+    [ -e "$network_path/wireless" ] || [ -e "$network_path/phy80211" ] || printf '%s\n' "${network_path##*/}"
+  done
+}
+
+network_has_link() {
+  [ "$(cat "$SYS/class/net/$1/carrier" 2>/dev/null)" = 1 ]
+}
+
+# Sets INTERFACE to one with link, another than the last one that gave no lease when there is a choice.
+network_wait_for_link() {
+  network_waited=0
+  while :; do
+    INTERFACE=
+    for network_name in $(network_interfaces); do
+      ip link set "$network_name" up 2>/dev/null
+      network_has_link "$network_name" || continue
+      [ -z "$INTERFACE" ] || [ "$INTERFACE" = "$NETWORK_WITHOUT_LEASE" ] || continue
+      INTERFACE=$network_name
+    done
+    [ -n "$INTERFACE" ] && return
+    network_waited=$((network_waited + 1))
+    [ $((network_waited % WORDS_EVERY_SECONDS)) = 5 ] && network_say_no_link
+    sleep 1
+  done
+}
+
+network_say_no_link() {
+  if [ -n "$(network_interfaces)" ]; then
+    say network progress "no link on $(network_interfaces | tr '\n' ' ')after ${network_waited} s" \
+      "check the cable and the switch"
+  else
+    say network progress "no wired network interface has appeared after ${network_waited} s" \
+      "connect an Ethernet adapter that this Pi has a driver for"
+  fi
+}
+
+# network_static CLIENT:SERVER:GATEWAY:NETMASK:HOST:DEVICE:AUTOCONF:DNS0:DNS1, as the kernel documents ip=.
+# Not static (ip=dhcp, ip=on, an empty client) returns 1.
+network_static() {
+  ADDRESS=$(colon_field "$1" 1)
+  case "$ADDRESS" in *.*.*.*) ;; *) ADDRESS= && return 1 ;; esac
+  static_mask=$(colon_field "$1" 4)
+  static_gateway=$(colon_field "$1" 3)
+  ip addr add "$ADDRESS/${static_mask:-24}" dev "$INTERFACE" 2>/dev/null # the kernel may have done it
+  [ -z "$static_gateway" ] || ip route replace default via "$static_gateway" dev "$INTERFACE"
+  : >/etc/resolv.conf
+  for static_dns in $(colon_field "$1" 8) $(colon_field "$1" 9); do
+    printf 'nameserver %s\n' "$static_dns" >>/etc/resolv.conf
+  done
+}
+
+colon_field() {
+  printf '%s' "$1" | cut -d: -f"$2"
+}
+
+# Starts the DHCP client on INTERFACE unless it runs there already, and waits for its lease.
+network_lease() {
+  if [ "$DHCP_INTERFACE" != "$INTERFACE" ]; then
+    [ -z "$DHCP_CLIENT" ] || kill "$DHCP_CLIENT" 2>/dev/null
+    rm -rf "$KEEP/lease"
+    mkdir -p "$KEEP/lease"
+    # 4 questions, 3 s apart, then 3 s of pause, for ever; root path (17) and boot mode (224) are asked for.
+    keep_start /dev/null @/busybox /bin/busybox udhcpc -f -i "$INTERFACE" -t 4 -T 3 -A 3 \
+      -O rootpath -O 224 -x "hostname:$(machine_hostname)" -s /lib/dhcp-event.sh
+    DHCP_CLIENT=$KEPT
+    DHCP_INTERFACE=$INTERFACE
+  fi
+  network_waited=0
+  while ! lease_read; do
+    network_has_link "$INTERFACE" || { say network fail "$INTERFACE lost its link" "check the cable" && return 1; }
+    network_waited=$((network_waited + 1))
+    [ $((network_waited % WORDS_EVERY_SECONDS)) = 0 ] && say network progress \
+      "no DHCP answer on $INTERFACE after $network_waited s" \
+      "is the cable in, is a router or pinetboot --dhcp server there?"
+    if [ "$network_waited" -ge "$LEASE_PATIENCE_SECONDS" ]; then
+      NETWORK_WITHOUT_LEASE=$INTERFACE
+      say network fail "no DHCP answer on $INTERFACE: is the cable in, is a router or pinetboot --dhcp server there?" \
+        "going on trying"
+      return 1
+    fi
+    sleep 1
+  done
+}
+
+# The lease as dhcp-event.sh wrote it, once it is bound.
+lease_read() {
+  [ -f "$KEEP/lease/bound" ] || return 1
+  ADDRESS=$(lease_get ip)
+  [ ! -f "$KEEP/lease/resolv.conf" ] || cp "$KEEP/lease/resolv.conf" /etc/resolv.conf
+}
+
+lease_get() {
+  [ -f "$KEEP/lease/$1" ] && cat "$KEEP/lease/$1"
+}

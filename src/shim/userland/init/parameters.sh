@@ -1,0 +1,130 @@
+# Which disk: the kernel command line first, then the boot endpoint, then DHCP options 17 and 224. Each value keeps the
+# name of its source, so that a wrong one is said with where to mend it.
+
+DEFAULT_PORT=3260
+# The boot endpoint holds its answer up to 25 s while nobody has chosen an image.
+QUESTION_TIMEOUT_SECONDS=40
+
+parameters_get() {
+  say_once parameters parameters start "asking which disk to boot from"
+  values_clear endpoint
+  parameters_from_endpoint || return 1
+  values_from_dhcp
+  parameters_check || return 1
+  say parameters ok "$(parameter iscsi.target) at $(parameter iscsi.ip):$(parameter_port), from $(parameter_source iscsi.target)"
+}
+
+# Returns 1 when the endpoint answered and named no disk. One that is absent, silent or not needed is no failure:
+# DHCP may know better.
+parameters_from_endpoint() {
+  [ -n "$SERVER" ] || return 0
+  value_has cmdline iscsi.ip && value_has cmdline iscsi.target && return 0
+  while :; do
+    if ! endpoint_ask >"$STATE/answer" 2>"$STATE/answer.error"; then
+      say parameters progress "http://$SERVER does not answer: $(tail -n 1 "$STATE/answer.error")" \
+        "is pinetboot serve running there, and does its firewall let port ${SERVER##*:} in?"
+      return 0
+    fi
+    values_clear endpoint
+    values_from_lines endpoint <"$STATE/answer"
+    clock_set "$(value_get endpoint clock)"
+    case "$(value_get endpoint state)" in
+      ready) return 0 ;;
+      waiting) say_once waiting parameters progress "$(endpoint_words "waiting for a choice on the server")" ;;
+      refused)
+        say parameters fail "the server refused: $(endpoint_words "no reason given")" "look at the server's page"
+        return 1
+        ;;
+      *)
+        say parameters fail "http://$SERVER gave an answer that is not a boot server's" \
+          "does pinetboot.server= name the right computer?"
+        return 1
+        ;;
+    esac
+  done
+}
+
+endpoint_ask() {
+  wget -q -T "$QUESTION_TIMEOUT_SECONDS" -O - \
+    "http://$SERVER/v1/parameters?serial=$SERIAL&mac=$MAC&boot=$BOOT_ID&model=$(url_encode "$MODEL")"
+}
+
+endpoint_words() {
+  words=$(value_get endpoint message)
+  printf '%s' "${words:-$1}"
+}
+
+# A Pi has no clock of its own: certificates and file times of the target need one.
+clock_set() {
+  case "$1" in '' | *[!0-9]*) return ;; esac
+  [ "$CLOCK_SET" = "$1" ] || date -u -s "@$1" >/dev/null 2>&1
+  CLOCK_SET=$1
+}
+
+# parameter KEY: the value that counts.
+parameter() {
+  for parameter_from in cmdline endpoint dhcp; do
+    value_has "$parameter_from" "$1" && value_get "$parameter_from" "$1" && return
+  done
+}
+
+# parameter_source KEY: in words, where that value comes from.
+parameter_source() {
+  if value_has cmdline "$1"; then
+    printf 'the kernel command line'
+  elif value_has endpoint "$1"; then
+    printf 'http://%s' "$SERVER"
+  elif value_has dhcp "$1"; then
+    printf 'the DHCP server %s' "$(lease_get serverid)"
+  else
+    printf 'nowhere'
+  fi
+}
+
+parameter_port() {
+  parameter_number=$(parameter iscsi.port)
+  printf '%s' "${parameter_number:-$DEFAULT_PORT}"
+}
+
+parameters_check() {
+  if [ -z "$(parameter iscsi.target)" ] || [ -z "$(parameter iscsi.ip)" ]; then
+    say parameters fail "nobody says which disk to boot from" \
+      "start pinetboot serve, or set DHCP option 17 to iscsi:ADDRESS:::LUN:TARGET, or put iscsi.ip= and iscsi.target= into cmdline.txt"
+    return 1
+  fi
+  parameter_is_made_of iscsi.ip '*[!0-9A-Za-z.:-]*' "an IP address or a host name" &&
+    parameter_is_made_of iscsi.target '*[!0-9A-Za-z.:-]*' "an iSCSI name" &&
+    parameter_is_number iscsi.port 1 65535 &&
+    parameter_is_number iscsi.lun 0 16383 &&
+    parameter_is_supported_mode
+}
+
+# parameter_is_made_of KEY PATTERN_OF_WRONG_ONES WHAT
+parameter_is_made_of() {
+  case "$(parameter "$1")" in
+    $2) parameter_is_wrong "$1" "$3" ;;
+  esac
+}
+
+# parameter_is_number KEY LEAST MOST; an absent one is fine.
+parameter_is_number() {
+  number=$(parameter "$1")
+  case "$number" in
+    '') return 0 ;;
+    *[!0-9]* | ??????*) ;;
+    *) [ "$number" -ge "$2" ] && [ "$number" -le "$3" ] && return 0 ;;
+  esac
+  parameter_is_wrong "$1" "a number from $2 to $3"
+}
+
+parameter_is_supported_mode() {
+  case "$(parameter iscsi.mode)" in
+    '' | pivot) ;;
+    *) parameter_is_wrong iscsi.mode "a boot mode of this shim (pivot)" ;;
+  esac
+}
+
+parameter_is_wrong() {
+  say parameters fail "$1=$(parameter "$1") from $(parameter_source "$1") is not $2" "correct it there"
+  return 1
+}

@@ -1,0 +1,59 @@
+/** Everything of the project's own that goes into the initramfs, as text by name. */
+import absentFeatures from "./c/absent-features.c" with { type: "text" };
+import chapDigests from "./c/chap-digests.c" with { type: "text" };
+import libkmodHeader from "./c/include/libkmod.h" with { type: "text" };
+import libmountHeader from "./c/include/libmount/libmount.h" with { type: "text" };
+import evpHeader from "./c/include/openssl/evp.h" with { type: "text" };
+import randHeader from "./c/include/openssl/rand.h" with { type: "text" };
+import keep from "./c/keep.c" with { type: "text" };
+import cmdlineAwk from "./init/cmdline.awk" with { type: "text" };
+import cmdline from "./init/cmdline.sh" with { type: "text" };
+import dhcpEvent from "./init/dhcp-event.sh" with { type: "text" };
+import handover from "./init/handover.sh" with { type: "text" };
+import init from "./init/init.sh" with { type: "text" };
+import keepTmpfs from "./init/keep.sh" with { type: "text" };
+import login from "./init/login.sh" with { type: "text" };
+import machine from "./init/machine.sh" with { type: "text" };
+import network from "./init/network.sh" with { type: "text" };
+import parameters from "./init/parameters.sh" with { type: "text" };
+import partitions from "./init/partitions.sh" with { type: "text" };
+import report from "./init/report.sh" with { type: "text" };
+import rootPath from "./init/root-path.sh" with { type: "text" };
+import root from "./init/root.sh" with { type: "text" };
+import say from "./init/say.sh" with { type: "text" };
+import targetHints from "./init/target-hints.sh" with { type: "text" };
+import values from "./init/values.sh" with { type: "text" };
+
+/** C files and the headers that stand in for libraries, by path below the compiler's working folder. */
+export const C_SOURCES: Readonly<Record<string, string>> = {
+  "absent-features.c": absentFeatures,
+  "chap-digests.c": chapDigests,
+  "keep.c": keep,
+  "include/libkmod.h": libkmodHeader,
+  "include/libmount/libmount.h": libmountHeader,
+  "include/openssl/evp.h": evpHeader,
+  "include/openssl/rand.h": randHeader,
+};
+
+/** The program that the kernel starts. */
+export const INIT = init;
+
+/** What init reads, by name in /lib/shim. */
+export const INIT_PARTS: Readonly<Record<string, string>> = {
+  "cmdline.awk": cmdlineAwk,
+  "cmdline.sh": cmdline,
+  "dhcp-event.sh": dhcpEvent,
+  "handover.sh": handover,
+  "keep.sh": keepTmpfs,
+  "login.sh": login,
+  "machine.sh": machine,
+  "network.sh": network,
+  "parameters.sh": parameters,
+  "partitions.sh": partitions,
+  "report.sh": report,
+  "root-path.sh": rootPath,
+  "root.sh": root,
+  "say.sh": say,
+  "target-hints.sh": targetHints,
+  "values.sh": values,
+};

@@ -1,0 +1,73 @@
+/** What lies where in the initramfs. */
+import type { CpioEntry } from "./cpio.ts";
+import type { ProgramName } from "./programs.ts";
+import { INIT, INIT_PARTS } from "./sources.ts";
+
+/** Commands that the scripts call by name: links to busybox. */
+export const BUSYBOX_COMMANDS = [
+  "awk",
+  "blockdev",
+  "cat",
+  "chmod",
+  "cp",
+  "cut",
+  "date",
+  "fold",
+  "grep",
+  "hexdump",
+  "ip",
+  "kill",
+  "ln",
+  "ls",
+  "mkdir",
+  "mount",
+  "mv",
+  "printf",
+  "readlink",
+  "reboot",
+  "rm",
+  "sed",
+  "sh",
+  "sleep",
+  "sort",
+  "tail",
+  "tr",
+  "umount",
+  "uname",
+  "wget",
+  "xargs",
+] as const;
+
+const DIRECTORIES = ["bin", "dev", "etc", "lib", "lib/shim", "proc", "sbin", "sys"] as const;
+
+export interface Programs extends Readonly<Record<ProgramName, Uint8Array>> {
+  readonly busybox: Uint8Array;
+}
+
+/** Every entry of the initramfs. The two device nodes are what the kernel opens before /dev is mounted. */
+export function initramfsTree(programs: Programs): CpioEntry[] {
+  return [
+    ...DIRECTORIES.map((path) => ({ type: "directory" as const, path, mode: 0o755 })),
+    { type: "character", path: "dev/console", mode: 0o600, major: 5, minor: 1 },
+    { type: "character", path: "dev/null", mode: 0o666, major: 1, minor: 3 },
+    text("init", INIT, 0o755),
+    ...Object.entries(INIT_PARTS).map(([name, content]) => text(`lib/shim/${name}`, content, 0o644)),
+    program("bin/busybox", programs.busybox),
+    ...BUSYBOX_COMMANDS.map((name) => ({
+      type: "link" as const,
+      path: `bin/${name}`,
+      target: "busybox",
+    })),
+    program("bin/keep", programs.keep),
+    program("sbin/iscsid", programs.iscsid),
+    program("sbin/iscsistart", programs.iscsistart),
+  ];
+}
+
+function text(path: string, content: string, mode: number): CpioEntry {
+  return { type: "file", path, mode, content: new TextEncoder().encode(content) };
+}
+
+function program(path: string, content: Uint8Array): CpioEntry {
+  return { type: "file", path, mode: 0o755, content };
+}
