@@ -3,7 +3,8 @@
  * `flock`, whose stdin is a pipe from us. When this process ends, however it ends, the pipe closes, the
  * helper ends and the lock is free. A note beside the lock names the holder for those who wait.
  */
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { renameSync, writeFileSync } from "node:fs";
+import { mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /** How often a waiting process looks whether the lock is free and what the holder says. */
@@ -11,7 +12,7 @@ const WAIT_MS = 500;
 
 export interface FileLock {
   /** Tells those who wait what the holder is doing; any JSON value. */
-  note(value: unknown): Promise<void>;
+  note(value: unknown): void;
   release(): Promise<void>;
 }
 
@@ -53,12 +54,12 @@ export async function tryFileLock(path: string): Promise<FileLock | undefined> {
     await child.exited;
     return undefined;
   }
-  const note = async (value: unknown): Promise<void> => {
+  const note = (value: unknown): void => {
     const temporary = `${path}.note.${process.pid}`;
-    await writeFile(temporary, JSON.stringify({ pid: process.pid, value } satisfies LockNote));
-    await rename(temporary, `${path}.note`);
+    writeFileSync(temporary, JSON.stringify({ pid: process.pid, value } satisfies LockNote));
+    renameSync(temporary, `${path}.note`);
   };
-  await note(undefined);
+  note(undefined);
   return {
     note,
     async release() {

@@ -1,0 +1,51 @@
+/** config.txt: what the firmware of each board is told, every line with its reason. */
+
+export interface ConfigRow {
+  /** Section filter of the firmware; "all" takes a filter back. */
+  readonly section: "all" | "pi3" | "pi4";
+  readonly line: string;
+  /** Written above the line as a comment. */
+  readonly why: string;
+}
+
+/** Longest line that the firmware reads to its end. */
+export const CONFIG_LINE_CHARS = 98;
+
+export const CONFIG_ROWS = [
+  { section: "all", line: "arm_64bit=1", why: "Pi 3 starts kernels in 32-bit mode otherwise" },
+  { section: "all", line: "kernel=Image.gz", why: "one name for all boards; the firmware unpacks gzip" },
+  {
+    section: "all",
+    line: "upstream_kernel=1",
+    why: "a mainline kernel: mainline names of device trees come first",
+  },
+  {
+    section: "all",
+    line: "os_check=0",
+    why: "Pi 5 refuses kernels whose tree does not name its own kernel's version",
+  },
+  {
+    section: "all",
+    line: "enable_uart=1",
+    why: "console on the serial pins, at a core clock that does not change its speed",
+  },
+  {
+    section: "pi3",
+    line: "dtoverlay=disable-bt",
+    why: "the full UART to the serial pins; the kernel has no Bluetooth",
+  },
+  { section: "pi4", line: "dtoverlay=disable-bt", why: "as on Pi 3; also Pi 400 and CM4" },
+] as const satisfies readonly ConfigRow[];
+
+/** config.txt for every board at once: sections of the firmware tell them apart. */
+export function renderConfigTxt(): string {
+  const lines: string[] = ["# Written by pinetboot."];
+  let section: ConfigRow["section"] = "all";
+  for (const row of CONFIG_ROWS) {
+    if (row.section !== section) lines.push("", `[${row.section}]`);
+    section = row.section;
+    lines.push(`# ${row.why}`, row.line);
+  }
+  if (section !== "all") lines.push("", "[all]");
+  return `${lines.join("\n")}\n`;
+}

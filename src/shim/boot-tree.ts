@@ -1,0 +1,40 @@
+import type { ShimBundle } from "./bundle/bundle.ts";
+import { byCodePoint } from "./support/sort.ts";
+import { renderConfigTxt } from "./boards/config-txt.ts";
+
+/** The files that a Pi's firmware asks for, below whatever prefix it uses; nothing of it is on disk. */
+export interface BootTree {
+  /** A file by its path below the prefix ("config.txt", "overlays/dwc2.dtbo"); undefined when there is none. */
+  get(path: string): Uint8Array | undefined;
+  /** Every path that `get` answers, sorted. */
+  paths(): readonly string[];
+}
+
+export interface BootTreeOptions {
+  /** The whole kernel command line; a line end is added. */
+  readonly cmdline: string;
+}
+
+/** Prefix that the firmware tries first for a mainline kernel (`upstream_kernel=1`); the files are the same. */
+const UPSTREAM_PREFIX = "upstream/";
+
+/**
+ * The tree of one Pi: the bundle's files, config.txt, and the cmdline.txt that is given.
+ * Paths are those after the Pi's own prefix was taken off.
+ */
+export function bootTree(bundle: ShimBundle, { cmdline }: BootTreeOptions): BootTree {
+  const encoder = new TextEncoder();
+  const rendered = new Map([
+    ["config.txt", encoder.encode(renderConfigTxt())],
+    ["cmdline.txt", encoder.encode(`${cmdline.trim()}\n`)],
+  ]);
+  const find = (path: string): Uint8Array | undefined => rendered.get(path) ?? bundle.file(path);
+  return {
+    get(path) {
+      const found = find(path);
+      if (found !== undefined || !path.startsWith(UPSTREAM_PREFIX)) return found;
+      return find(path.slice(UPSTREAM_PREFIX.length));
+    },
+    paths: () => [...rendered.keys(), ...bundle.paths()].toSorted(byCodePoint),
+  };
+}

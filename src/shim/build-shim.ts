@@ -1,0 +1,191 @@
+/** The whole build of the shim, from Debian's packages to the tar. */
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { file } from "bun";
+import { deviceTreeNames } from "./boards/device-trees.ts";
+import { MANIFEST } from "./bundle/bundle.ts";
+import type { Manifest, ManifestFile } from "./bundle/manifest.ts";
+import { encodeTar, type TarEntry } from "./bundle/tar.ts";
+import type { LockFile } from "./debian/lock-file.ts";
+import { type FetchedPackage, PackageStore } from "./debian/package-store.ts";
+import { PACKAGES } from "./debian/packages.ts";
+import { FIRMWARE_LICENCE, readFirmware } from "./firmware/raspi-firmware.ts";
+import {
+  compileDeviceTrees,
+  compileKernel,
+  configureKernel,
+  gzipImage,
+  kernelDtc,
+  kernelRelease,
+  type KernelTree,
+} from "./kernel/compile.ts";
+import { kernelSource, removeOtherKernels } from "./kernel/source.ts";
+import { compileOverlay, OVERLAYS } from "./overlays/overlays.ts";
+import type { OnShimProgress } from "./progress.ts";
+import { ProgressMeter } from "./progress-meter.ts";
+import { inputsKey, shimsDir, storeBundle } from "./shim-cache.ts";
+import { sha256 } from "./support/hash.ts";
+import { run } from "./support/run.ts";
+import { ShimError } from "./support/shim-error.ts";
+import { byCodePoint } from "./support/sort.ts";
+import { ensureToolchain } from "./toolchain.ts";
+import { buildInitramfs } from "./userland/build.ts";
+
+/** Seconds are those of a cold build on two cores. */
+const STEPS = [
+  { name: "look for the toolchain", weightSeconds: 10 },
+  { name: "download the sources", weightSeconds: 30 },
+  { name: "unpack the kernel", weightSeconds: 15 },
+  { name: "build the initramfs", weightSeconds: 30 },
+  { name: "configure the kernel", weightSeconds: 10 },
+  { name: "compile the kernel", weightSeconds: 660 },
+  { name: "compile the device trees", weightSeconds: 3 },
+  { name: "pack the shim", weightSeconds: 5 },
+] as const;
+
+type StepName = (typeof STEPS)[number]["name"];
+
+export interface BuildOptions {
+  readonly cacheDir: string;
+  readonly lock: LockFile;
+  readonly allowInstall: boolean;
+  readonly onProgress: OnShimProgress;
+  readonly onWarning: (text: string) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Builds the bundle and puts it into the cache; returns the tar's path. The caller holds the builder's lock.
+ *
+ * @throws ShimError with the words for what is missing or wrong
+ */
+export async function buildShim(options: BuildOptions): Promise<string> {
+  const { cacheDir, signal, onWarning } = options;
+  const meter = new ProgressMeter(STEPS, options.onProgress);
+  const at = (step: StepName, within = 0): void => meter.at(step, within);
+  const store = new PackageStore({ cacheDir, lock: options.lock, onWarning, signal });
+  const workDir = join(shimsDir(cacheDir), "work");
+  await rm(workDir, { recursive: true, force: true });
+  await mkdir(workDir, { recursive: true });
+
+  at("look for the toolchain");
+  await ensureToolchain(run, options.allowInstall, signal);
+  at("download the sources");
+  const packages = await fetchAll(store, (fraction) => at("download the sources", fraction));
+  const firmware = packageOf(packages, "raspi-firmware");
+  const linux = packageOf(packages, "linux-source");
+  at("unpack the kernel");
+  const dir = await kernelSource(store, run, cacheDir, linux, signal);
+  const tree: KernelTree = { dir, run, signal };
+  at("build the initramfs");
+  const initramfs = await buildInitramfs({
+    workDir: join(workDir, "initramfs"),
+    cacheDir,
+    run,
+    packages: store,
+    signal,
+  });
+  at("configure the kernel");
+  await configureKernel(tree, (lines) => refuseUnmet(lines, linux, onWarning));
+  at("compile the kernel");
+  const image = await compileKernel(tree, initramfs, (fraction) => at("compile the kernel", fraction));
+  at("compile the device trees");
+  const trees = await compileDeviceTrees(tree);
+  const overlays = await readOverlays(kernelDtc(tree), workDir);
+  at("pack the shim");
+  await store.unpack(firmware, join(workDir, "firmware"));
+  const parts: [ManifestFile["part"], TarEntry[]][] = [
+    ["kernel", [{ path: "Image.gz", data: await gzipImage(image) }]],
+    ["firmware", await readFirmware(join(workDir, "firmware"))],
+    ["device-tree", await readDeviceTrees(trees)],
+    ["overlay", overlays],
+  ];
+  const manifest = describe(inputsKey(options.lock), await kernelRelease(tree), parts, packages);
+  const entries = [
+    { path: MANIFEST, data: new TextEncoder().encode(`${JSON.stringify(manifest, undefined, 2)}\n`) },
+    ...parts.flatMap(([, files]) => files),
+  ].toSorted((a, b) => byCodePoint(a.path, b.path));
+  const path = await storeBundle(cacheDir, manifest.inputs, encodeTar(entries));
+  await removeOtherKernels(cacheDir, dir);
+  await rm(workDir, { recursive: true, force: true });
+  at("pack the shim", 1);
+  return path;
+}
+
+async function fetchAll(
+  store: PackageStore,
+  onFraction: (fraction: number) => void,
+): Promise<FetchedPackage[]> {
+  const fetched: FetchedPackage[] = [];
+  for (const { id } of PACKAGES) {
+    fetched.push(await store.fetch(id));
+    onFraction(fetched.length / PACKAGES.length);
+  }
+  return fetched;
+}
+
+function packageOf(packages: readonly FetchedPackage[], id: (typeof PACKAGES)[number]["id"]): FetchedPackage {
+  const found = packages.find((each) => each.id === id);
+  if (found === undefined) throw new RangeError(`${id} was not fetched`);
+  return found;
+}
+
+/** With the locked kernel a line that Kconfig dropped is our mistake; with a newer one it may be Linux's change. */
+function refuseUnmet(
+  lines: readonly string[],
+  linux: FetchedPackage,
+  onWarning: (text: string) => void,
+): void {
+  const message = `Linux ${linux.version} does not take ${lines.join(", ")}`;
+  if (linux.locked) throw new ShimError("kernel-config", message);
+  onWarning(`${message}.`);
+}
+
+async function readOverlays(dtc: string, workDir: string): Promise<TarEntry[]> {
+  return await Promise.all(
+    OVERLAYS.map(async (row) => {
+      const output = join(workDir, `${row.name}.dtbo`);
+      await compileOverlay(run, dtc, row, output);
+      return { path: `overlays/${row.name}.dtbo`, data: await file(output).bytes() };
+    }),
+  );
+}
+
+/** Each tree under all of its names: TFTP has no links. */
+async function readDeviceTrees(trees: ReadonlyMap<string, string>): Promise<TarEntry[]> {
+  return await Promise.all(
+    [...deviceTreeNames()].map(async ([path, mainline]) => {
+      return { path, data: await file(trees.get(mainline) ?? "").bytes() };
+    }),
+  );
+}
+
+function describe(
+  inputs: string,
+  kernelRelease: string,
+  parts: readonly [ManifestFile["part"], TarEntry[]][],
+  packages: readonly FetchedPackage[],
+): Manifest {
+  const files = parts.flatMap(([part, entries]) =>
+    entries.map(({ path, data }) => {
+      return {
+        path,
+        sizeBytes: data.length,
+        sha256: sha256(data),
+        part: path === FIRMWARE_LICENCE ? ("licence" as const) : part,
+      };
+    }),
+  );
+  const sources = packages.map(({ name, version, row, files, locked }) => {
+    const sums = files.map((file) => [file.fileName, file.sha256] as const);
+    return {
+      package: name,
+      version,
+      suite: row.suite,
+      licence: row.licence,
+      files: Object.fromEntries(sums),
+      locked,
+    };
+  });
+  return { format: 1, variant: "ethernet", inputs, kernelRelease, files, sources };
+}

@@ -1,0 +1,40 @@
+/** manifest.json of a bundle: what is in it and where each file comes from. */
+import { z } from "zod";
+
+const File = z.strictObject({
+  path: z.string(),
+  sizeBytes: z.int().nonnegative(),
+  sha256: z.string(),
+  part: z.enum(["kernel", "firmware", "device-tree", "overlay", "licence"]),
+});
+
+const Source = z.strictObject({
+  package: z.string(),
+  version: z.string(),
+  suite: z.string(),
+  /** SPDX name. */
+  licence: z.string(),
+  /** File name -> sha256 of what was downloaded. */
+  files: z.record(z.string(), z.string()),
+  /** False when the mirror lacked the version of lock.json. */
+  locked: z.boolean(),
+});
+
+const Manifest = z.strictObject({
+  format: z.literal(1),
+  variant: z.literal("ethernet"),
+  /** Hash of everything that the bundle is made from; also the name of its folder in the cache. */
+  inputs: z.string(),
+  kernelRelease: z.string(),
+  files: z.array(File),
+  sources: z.array(Source),
+});
+
+export type Manifest = z.infer<typeof Manifest>;
+export type ManifestFile = z.infer<typeof File>;
+export type ManifestSource = z.infer<typeof Source>;
+
+/** Parses manifest.json; throws a ZodError that names what is wrong. */
+export function parseManifest(text: string): Manifest {
+  return Manifest.parse(JSON.parse(text));
+}

@@ -1,0 +1,67 @@
+/** The Debian packages that the shim is made of; lock.json says which version of each. */
+
+export interface PackageRow {
+  /** Key in lock.json. */
+  readonly id: string;
+  /** Name of the package, or a pattern of names of which the one with the highest numbers is taken. */
+  readonly name: string | RegExp;
+  readonly kind: "binary" | "source";
+  readonly suite: string;
+  readonly component: string;
+  /** SPDX name of what we take from it, for the bundle's manifest. */
+  readonly licence: string;
+}
+
+export const PACKAGES = [
+  {
+    id: "linux-source",
+    name: /^linux-source-(\d+)\.(\d+)$/,
+    kind: "binary",
+    suite: "trixie-backports",
+    component: "main",
+    licence: "GPL-2.0-only WITH Linux-syscall-note",
+  },
+  {
+    // forky's: trixie's of 2024 knows neither the Pi 5's D0 chip nor the Pi 500.
+    id: "raspi-firmware",
+    name: "raspi-firmware",
+    kind: "binary",
+    suite: "forky",
+    component: "non-free-firmware",
+    licence: "LicenseRef-Broadcom-RaspberryPi-binary",
+  },
+  {
+    id: "busybox-static",
+    name: "busybox-static",
+    kind: "binary",
+    suite: "trixie",
+    component: "main",
+    licence: "GPL-2.0-only",
+  },
+  { id: "musl-dev", name: "musl-dev", kind: "binary", suite: "trixie", component: "main", licence: "MIT" },
+  {
+    id: "linux-libc-dev",
+    name: "linux-libc-dev",
+    kind: "binary",
+    suite: "trixie",
+    component: "main",
+    licence: "GPL-2.0-only WITH Linux-syscall-note",
+  },
+  {
+    id: "open-iscsi",
+    name: "open-iscsi",
+    kind: "source",
+    suite: "trixie",
+    component: "main",
+    licence: "GPL-2.0-or-later",
+  },
+] as const satisfies readonly PackageRow[];
+
+export type PackageId = (typeof PACKAGES)[number]["id"];
+
+/** The row of a package. */
+export function packageRow(id: PackageId): PackageRow {
+  const row = PACKAGES.find((each) => each.id === id);
+  if (row === undefined) throw new RangeError(`no such package: ${id}`);
+  return row;
+}

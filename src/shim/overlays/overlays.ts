@@ -1,0 +1,28 @@
+/** Our overlays for mainline device trees, which have none of the names that Raspberry Pi's overlays expect. */
+import type { Run } from "../support/run.ts";
+import disableBt from "./disable-bt.dts" with { type: "text" };
+import dwc2 from "./dwc2.dts" with { type: "text" };
+
+export interface OverlayRow {
+  /** As in `dtoverlay=name`. */
+  readonly name: string;
+  /** Device tree source. */
+  readonly source: string;
+}
+
+export const OVERLAYS = [
+  { name: "disable-bt", source: disableBt },
+  { name: "dwc2", source: dwc2 },
+] as const satisfies readonly OverlayRow[];
+
+/** Compiles one overlay to `outputPath` with this `dtc`. */
+export async function compileOverlay(
+  run: Run,
+  dtc: string,
+  row: OverlayRow,
+  outputPath: string,
+): Promise<void> {
+  await run([dtc, "-@", "-q", "-I", "dts", "-O", "dtb", "-o", outputPath, "-"], {
+    input: new TextEncoder().encode(row.source),
+  });
+}

@@ -1,0 +1,72 @@
+/** Where finished bundles lie in the cache, and under which name. */
+import { mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { join } from "node:path";
+import { FIRMWARE_FILES } from "./firmware/raspi-firmware.ts";
+import { DEVICE_TREES } from "./boards/device-trees.ts";
+import { formatLock, type LockFile } from "./debian/lock-file.ts";
+import { kernelInputs } from "./kernel/compile.ts";
+import { OVERLAYS } from "./overlays/overlays.ts";
+import { sha256 } from "./support/hash.ts";
+import { initramfsInputs } from "./userland/build.ts";
+
+/** To be raised when the code of the build changes what comes out of the same inputs. */
+const RECIPE = 1;
+
+/** Bundles kept: this version's and the last ones before it, for those who change branches. */
+const KEPT_BUNDLES = 3;
+
+const BUNDLE = "shim-ethernet.tar";
+
+/** Hash of all that a bundle is made from. The same inputs give the same bundle, on any machine. */
+export function inputsKey(lock: LockFile): string {
+  const inputs = [
+    String(RECIPE),
+    formatLock(lock),
+    ...kernelInputs(),
+    ...initramfsInputs(),
+    ...OVERLAYS.flatMap(({ name, source }) => [name, source]),
+    JSON.stringify(DEVICE_TREES),
+    JSON.stringify(FIRMWARE_FILES),
+  ];
+  return sha256(JSON.stringify(inputs)).slice(0, 24);
+}
+
+/** Folder of all bundles, of the builder's lock and of what it works on. */
+export function shimsDir(cacheDir: string): string {
+  return join(cacheDir, "shim");
+}
+
+/** Path of the bundle with these inputs, whether it is there or not. */
+export function bundlePath(cacheDir: string, key: string): string {
+  return join(shimsDir(cacheDir), key, BUNDLE);
+}
+
+/** Puts a finished bundle into the cache in one step, and removes the oldest of the others. */
+export async function storeBundle(cacheDir: string, key: string, tar: Uint8Array): Promise<string> {
+  const path = bundlePath(cacheDir, key);
+  const arriving = `${path}.${process.pid}.arriving`;
+  await mkdir(join(shimsDir(cacheDir), key), { recursive: true });
+  await Bun.write(arriving, tar);
+  await rename(arriving, path);
+  await removeOldBundles(cacheDir);
+  return path;
+}
+
+/** Marks a bundle as used today: the longest unused ones are removed first. */
+export async function touchBundle(path: string): Promise<void> {
+  const now = new Date();
+  await utimes(path, now, now);
+}
+
+async function removeOldBundles(cacheDir: string): Promise<void> {
+  const dir = shimsDir(cacheDir);
+  const names = (await readdir(dir)).filter((name) => /^[0-9a-f]{24}$/.test(name));
+  const aged = await Promise.all(
+    names.map(async (name) => {
+      const used = await stat(join(dir, name, BUNDLE)).catch(() => undefined);
+      return { name, usedMs: used?.mtimeMs ?? 0 };
+    }),
+  );
+  const old = aged.toSorted((a, b) => b.usedMs - a.usedMs).slice(KEPT_BUNDLES);
+  for (const { name } of old) await rm(join(dir, name), { recursive: true, force: true });
+}
