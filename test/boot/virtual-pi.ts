@@ -1,0 +1,119 @@
+/** A Pi made of two halves: the firmware emulator loads, then QEMU starts exactly those bytes on the same cable. */
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import type { Lab } from "../sim/net/lab.ts";
+import { type PiResult, type ProfileName, runPi, type StartedFiles } from "../sim/pi/index.ts";
+import { Console } from "./console.ts";
+
+/** Console logs of the last run. */
+const LOGS = resolve(import.meta.dir, "../../dist/test-logs");
+
+/**
+ * The machines that QEMU can be. `raspi3b` takes the device tree as the firmware hands it over, command line included;
+ * its network is a USB adapter. `virt` has a device tree of its own, so the command line is given apart.
+ */
+export type Machine = "raspi3b" | "virt";
+
+export interface VirtualPiOptions {
+  readonly name: string;
+  readonly profile: ProfileName;
+  readonly machine: Machine;
+  /** 16 hex digits. */
+  readonly serial: string;
+  readonly mac: string;
+}
+
+export class VirtualPi {
+  readonly options: VirtualPiOptions;
+  readonly #lab: Lab;
+  readonly #tap: string;
+  readonly #outDir: string;
+  #qemu: Bun.Subprocess<"pipe", "pipe", "pipe"> | undefined;
+  #boots = 0;
+
+  constructor(lab: Lab, options: VirtualPiOptions) {
+    this.#lab = lab;
+    this.options = options;
+    this.#tap = lab.addTap();
+    this.#outDir = mkdtempSync(join(tmpdir(), `virtual-pi-${options.name}-`));
+  }
+
+  /** The low half of the serial: the Pi's name on the server. */
+  get key(): string {
+    return this.options.serial.slice(-8);
+  }
+
+  /** The firmware's part alone. */
+  async runFirmware(timeFactor = 1): Promise<PiResult> {
+    const { profile, serial, mac } = this.options;
+    return runPi(this.#lab, { tap: this.#tap, profile, serial, mac, outDir: this.#outDir, timeFactor });
+  }
+
+  /** Firmware, then kernel. Rejects when the firmware stops. */
+  async powerOn(): Promise<Console> {
+    const result = await this.runFirmware();
+    if (result.outcome === "stopped") {
+      const last = result.requests.slice(-5).map(({ path, outcome }) => `${path} ${outcome}`);
+      throw new Error(
+        `${this.options.name}: the firmware stopped: ${result.reason} (last: ${last.join(", ")})`,
+      );
+    }
+    this.#boots += 1;
+    const name = `${this.options.name}-${this.options.machine}-boot${this.#boots}`;
+    const command = [...this.#lab.switchRun, ...this.#qemuCommand(result)];
+    const qemu = Bun.spawn(command, { stdin: "pipe", stdout: "pipe", stderr: "pipe" });
+    this.#qemu = qemu;
+    const type = (text: string): void => {
+      void qemu.stdin.write(text);
+      void qemu.stdin.flush();
+    };
+    return new Console(name, join(LOGS, `${name}.log`), { output: qemu.stdout, type });
+  }
+
+  /** Waits until the guest has rebooted or switched itself off. */
+  async waitUntilOff(limitMs: number): Promise<void> {
+    const qemu = this.#qemu;
+    if (!qemu) return;
+    const late = setTimeout(() => qemu.kill("SIGKILL"), limitMs);
+    await qemu.exited;
+    clearTimeout(late);
+    this.#qemu = undefined;
+    if (qemu.signalCode) throw new Error(`${this.options.name} was not off after ${limitMs / 1000} s`);
+  }
+
+  /** Pulls the plug. */
+  async unplug(): Promise<void> {
+    this.#qemu?.kill("SIGKILL");
+    await this.#qemu?.exited;
+    this.#qemu = undefined;
+  }
+
+  #qemuCommand(files: StartedFiles): string[] {
+    const { machine, mac } = this.options;
+    const nic = machine === "raspi3b" ? "usb-net" : "virtio-net-pci";
+    return [
+      "qemu-system-aarch64",
+      ...["-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot"],
+      ...["-kernel", files.kernelPath],
+      ...(files.initramfsPath ? ["-initrd", files.initramfsPath] : []),
+      ...(machine === "raspi3b" ? raspi3b(files) : virt(files)),
+      ...["-netdev", `tap,id=lan,ifname=${this.#tap},script=no,downscript=no`],
+      ...["-device", `${nic},netdev=lan,mac=${mac}`],
+    ];
+  }
+}
+
+function raspi3b(files: StartedFiles): string[] {
+  return ["-machine", "raspi3b", "-dtb", files.deviceTreePath];
+}
+
+function virt(files: StartedFiles): string[] {
+  return [
+    ...["-machine", "virt", "-cpu", "cortex-a72", "-smp", "2", "-m", "1024", "-device", "virtio-rng-pci"],
+    ...["-append", `${files.cmdline} ${VIRT_CONSOLE}`],
+  ];
+}
+
+/** Whatever UART the served command line names, this machine has the one PL011. */
+const VIRT_CONSOLE = "console=ttyAMA0";

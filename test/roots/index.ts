@@ -1,0 +1,8 @@
+/**
+ * Root disks for virtual Pis, arm64, kept in the cache. On every console: login `root`, password `pinetboot`, a shell
+ * with the prompt `# `, and `count-writes FILE`, which appends 1, 2, 3 ... each with fsync, and says `wrote N`.
+ */
+export { debianRoot } from "./debian-root.ts";
+export { smallRoot } from "./small-root.ts";
+
+export const ROOT_PASSWORD = "pinetboot";
