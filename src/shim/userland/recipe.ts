@@ -79,4 +79,4 @@ export const OPEN_ISCSI_SOURCES = [
 export const OPEN_ISCSI_INCLUDES = ["include", "libopeniscsiusr", "usr"] as const;
 
 /** Our own files that open-iscsi links with. */
-export const OPEN_ISCSI_HELPERS = ["chap-digests.c", "absent-features.c"] as const;
+export const OPEN_ISCSI_HELPERS = ["chap-digests.c", "absent-features.c", "log-lines.c"] as const;

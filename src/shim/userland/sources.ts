@@ -6,6 +6,7 @@ import libmountHeader from "./c/include/libmount/libmount.h" with { type: "text"
 import evpHeader from "./c/include/openssl/evp.h" with { type: "text" };
 import randHeader from "./c/include/openssl/rand.h" with { type: "text" };
 import keep from "./c/keep.c" with { type: "text" };
+import logLines from "./c/log-lines.c" with { type: "text" };
 import cmdlineAwk from "./init/cmdline.awk" with { type: "text" };
 import cmdline from "./init/cmdline.sh" with { type: "text" };
 import dhcpEvent from "./init/dhcp-event.sh" with { type: "text" };
@@ -29,6 +30,7 @@ export const C_SOURCES: Readonly<Record<string, string>> = {
   "absent-features.c": absentFeatures,
   "chap-digests.c": chapDigests,
   "keep.c": keep,
+  "log-lines.c": logLines,
   "include/libkmod.h": libkmodHeader,
   "include/libmount/libmount.h": libmountHeader,
   "include/openssl/evp.h": evpHeader,

@@ -33,7 +33,7 @@ login_run() {
     -P node.session.initial_login_retry_max=1
   value=$(parameter iscsi.username)
   [ -z "$value" ] || set -- "$@" -u "$value" -w "$(parameter iscsi.password)" \
-    -P node.session.auth.authmethod=CHAP -P node.session.auth.chap_algs=SHA256,MD5
+    -P node.session.auth.authmethod=CHAP -P node.session.auth.chap_algs=MD5,SHA256
   iscsistart "$@"
 }
 
@@ -116,7 +116,8 @@ node.conn[0].timeo.noop_out_interval = $PING_EVERY_SECONDS
 node.conn[0].timeo.noop_out_timeout = $PING_ANSWER_SECONDS
 node.conn[0].timeo.login_timeout = $LOGIN_TIMEOUT_SECONDS
 node.session.reopen_max = 0
-node.session.auth.chap_algs = SHA256,MD5
+node.session.auth.chap_algs = MD5,SHA256
+$([ -z "$(parameter iscsi.username)" ] || printf 'node.session.auth.authmethod = CHAP')
 CONF
   keep_start /dev/kmsg @iscsid /sbin/iscsid -f -c /etc/iscsi/iscsid.conf -i /etc/iscsi/initiatorname.iscsi
   ISCSID=$KEPT

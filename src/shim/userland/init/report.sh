@@ -56,5 +56,5 @@ report_finish() {
 
 # Every byte as %XX: simple, and right for any text.
 url_encode() {
-  printf '%s' "$1" | hexdump -ve '1/1 "%%%02x"'
+  printf '%s' "$1" | hexdump -ve '1/1 "%02x"' | sed 's/../%&/g'
 }
