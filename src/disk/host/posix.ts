@@ -40,7 +40,11 @@ export interface Posix {
 
 function openLibc(): Posix | undefined {
   if (process.platform !== "linux") return undefined;
-  for (const name of ["libc.so.6", "libc.so", `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`]) {
+  for (const name of [
+    "libc.so.6",
+    "libc.so",
+    `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`,
+  ]) {
     try {
       return bind(name);
     } catch (error) {
@@ -52,8 +56,13 @@ function openLibc(): Posix | undefined {
 }
 
 function bind(library: string): Posix {
-  const { symbols } = dlopen(library, {
-    preadv2: { args: [FFIType.i32, FFIType.ptr, FFIType.i32, FFIType.i64_fast, FFIType.i32], returns: FFIType.i64_fast },
+  const {
+    symbols: { __errno_location: errnoLocation, ...symbols },
+  } = dlopen(library, {
+    preadv2: {
+      args: [FFIType.i32, FFIType.ptr, FFIType.i32, FFIType.i64_fast, FFIType.i32],
+      returns: FFIType.i64_fast,
+    },
     fallocate: { args: [FFIType.i32, FFIType.i32, FFIType.i64_fast, FFIType.i64_fast], returns: FFIType.i32 },
     lseek: { args: [FFIType.i32, FFIType.i64_fast, FFIType.i32], returns: FFIType.i64_fast },
     __errno_location: { args: [], returns: FFIType.ptr },
@@ -63,7 +72,7 @@ function bind(library: string): Posix {
 
   const result = (value: number | bigint): PosixResult => {
     if (value >= 0) return Number(value);
-    const location = symbols.__errno_location();
+    const location = errnoLocation();
     const errno = location === null ? 5 : read.i32(location, 0);
     return ERRNO[errno] ?? "EIO";
   };

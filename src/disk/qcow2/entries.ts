@@ -6,6 +6,7 @@ import {
   L2_ENTRY_BYTES,
   NO_CLUSTER,
   SUBCLUSTER_BYTES,
+  type GuestCluster,
   type HostCluster,
 } from "./units.ts";
 
@@ -37,6 +38,9 @@ export interface L2Entry {
   readonly zero: number;
 }
 
+/** What the entry of a guest cluster becomes. */
+export type Change = readonly [GuestCluster, L2Entry];
+
 export const UNALLOCATED: L2Entry = { host: NO_CLUSTER, allocated: 0, zero: 0 };
 
 /** An entry that cannot be followed: damage, or a kind that overlays do not have. */
@@ -47,10 +51,12 @@ export class EntryError extends Error {
 /** Decodes the entry at `at`. `endCluster` is the first cluster past the file. Throws an `EntryError`. */
 export function decodeL2Entry(bytes: Uint8Array, at: number, endCluster: number): L2Entry {
   const raw = decodeFields(L2_ENTRY, bytes, at);
-  if ((raw.descriptorHigh & COMPRESSED_HIGH) !== 0) throw new EntryError("a compressed cluster in an overlay");
+  if ((raw.descriptorHigh & COMPRESSED_HIGH) !== 0)
+    throw new EntryError("a compressed cluster in an overlay");
   const host = pointer(raw.descriptorHigh, raw.descriptorLow, "cluster", endCluster);
   if ((raw.zero & raw.allocated) !== 0) throw new EntryError("a subcluster that is both zero and allocated");
-  if (raw.allocated !== 0 && host === NO_CLUSTER) throw new EntryError("allocated subclusters without a cluster");
+  if (raw.allocated !== 0 && host === NO_CLUSTER)
+    throw new EntryError("allocated subclusters without a cluster");
   if (host === NO_CLUSTER && raw.zero === 0) return UNALLOCATED;
   return { host, allocated: raw.allocated, zero: raw.zero };
 }
@@ -83,12 +89,15 @@ export function encodeL1Entry(table: HostCluster): Uint8Array {
 }
 
 function pointer(high: number, low: number, what: string, endCluster: number): HostCluster {
-  if ((high & RESERVED_HIGH) !== 0 || (low & RESERVED_LOW) !== 0) throw new EntryError(`reserved bits in the pointer to a ${what}`);
+  if ((high & RESERVED_HIGH) !== 0 || (low & RESERVED_LOW) !== 0)
+    throw new EntryError(`reserved bits in the pointer to a ${what}`);
   const offset = (high & OFFSET_HIGH_MASK) * 2 ** 32 + low;
-  if (offset % CLUSTER_BYTES !== 0) throw new EntryError(`a ${what} at ${offset}, which is no cluster boundary`);
+  if (offset % CLUSTER_BYTES !== 0)
+    throw new EntryError(`a ${what} at ${offset}, which is no cluster boundary`);
   const cluster = hostClusterAt(offset);
   if (cluster >= endCluster) throw new EntryError(`a ${what} at ${offset}, past the end of the file`);
-  if (cluster !== NO_CLUSTER && (high & COPIED_HIGH) === 0) throw new EntryError(`a shared ${what} at ${offset}`);
+  if (cluster !== NO_CLUSTER && (high & COPIED_HIGH) === 0)
+    throw new EntryError(`a shared ${what} at ${offset}`);
   return cluster;
 }
 
@@ -124,8 +133,7 @@ export function* runsOf(entry: L2Entry, offset: number, length: number): Generat
     let next = at;
     do next = Math.min(end, (Math.floor(next / SUBCLUSTER_BYTES) + 1) * SUBCLUSTER_BYTES);
     while (next < end && kindOf(entry, next) === kind);
-    const place: Place =
-      kind === "data" ? { kind, hostOffset: entry.host * CLUSTER_BYTES + at } : { kind };
+    const place: Place = kind === "data" ? { kind, hostOffset: entry.host * CLUSTER_BYTES + at } : { kind };
     yield { offset: at, length: next - at, place };
     at = next;
   }

@@ -26,6 +26,7 @@ export function decodeFields<const Table extends readonly Field[]>(
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const values: Record<string, number | bigint> = {};
   for (const field of table) values[field.name] = readField(view, field, base + field.offset);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every field of the table has just been set
   return values as Decoded<Table>;
 }
 
@@ -37,7 +38,7 @@ export function encodeFields<const Table extends readonly Field[]>(
   base = 0,
 ): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const byName = values as Record<string, number | bigint>;
+  const byName: Record<string, number | bigint> = values;
   for (const field of table) writeField(view, field, base + field.offset, byName[field.name] ?? 0);
 }
 

@@ -70,14 +70,19 @@ const EXTENSION = {
   /** Ours ("PNBT"): the boot of the machine and the journal that the dirty bit speaks of. Others carry it along unread. */
   owner: 0x504e4254,
 } as const;
-const OWNER_BYTES = 32;
+const OWNER = [
+  { name: "bootId0", offset: 0, type: "bits64" },
+  { name: "bootId1", offset: 8, type: "bits64" },
+  { name: "journalId", offset: 16, type: "u32" },
+] as const satisfies readonly Field[];
+const OWNER_BYTES = 24;
 
 /** Who has, or had, the file open. */
 export interface Owner {
   /** `bootId()` of the machine, 32 hex digits; zeros when the system has none. */
   readonly bootId: string;
-  /** Names the journal that belongs to this opening, 32 hex digits. */
-  readonly journalId: string;
+  /** Names the journal that belongs to this opening: a random number of 32 bits. */
+  readonly journalId: number;
 }
 
 export interface Qcow2Header {
@@ -111,7 +116,7 @@ export function encodeHeader(header: Qcow2Header): Uint8Array {
     at += 8 + Math.ceil(data.byteLength / 8) * 8;
   };
   if (header.backing) extension(EXTENSION.backingFormat, new TextEncoder().encode(header.backing.format));
-  if (header.owner) extension(EXTENSION.owner, fromHex(header.owner.bootId + header.owner.journalId));
+  if (header.owner) extension(EXTENSION.owner, encodeOwner(header.owner));
   extension(EXTENSION.end, new Uint8Array());
   bytes.set(name, at);
   encodeFields(
@@ -146,7 +151,8 @@ export function encodeHeader(header: Qcow2Header): Uint8Array {
  * Throws a `HeaderError` with the reason for everything that this program does not write itself.
  */
 export function decodeHeader(area: Uint8Array, fileBytes: number): Qcow2Header {
-  if (fileBytes < HEADER_BYTES || area.byteLength < HEADER_AREA_BYTES) throw new HeaderError("it is too short");
+  if (fileBytes < HEADER_BYTES || area.byteLength < HEADER_AREA_BYTES)
+    throw new HeaderError("it is too short");
   const fields = readFixed(area);
   judgeFixed(fields, fileBytes);
   const extensions = readExtensions(area, fields.headerBytes);
@@ -183,39 +189,51 @@ function readFixed(area: Uint8Array): Fixed {
 }
 
 function judgeFixed(fields: Fixed, fileBytes: number): void {
-  const refuse = (when: boolean, reason: string): void => {
-    if (when) throw new HeaderError(reason);
-  };
-  refuse(fields.magic !== MAGIC, "it is not a qcow2 file");
-  refuse(fields.version !== VERSION, `it has version ${fields.version}, and only 3 is an overlay`);
-  refuse(fields.encryption !== 0, "it is encrypted");
-  for (const { bit, reason } of REFUSED_FEATURES) refuse((fields.incompatible & bit) !== 0n, reason);
-  refuse((fields.incompatible & EXTENDED_L2) === 0n, "it has no subclusters, so it is not an overlay of this program");
+  refuseWhen(fields.magic !== MAGIC, "it is not a qcow2 file");
+  refuseWhen(fields.version !== VERSION, `it has version ${fields.version}, and only 3 is an overlay`);
+  refuseWhen(fields.encryption !== 0, "it is encrypted");
+  for (const { bit, reason } of REFUSED_FEATURES) refuseWhen((fields.incompatible & bit) !== 0n, reason);
+  refuseWhen(
+    (fields.incompatible & EXTENDED_L2) === 0n,
+    "it has no subclusters, so it is not an overlay of this program",
+  );
   const unknown = fields.incompatible & ~(DIRTY | EXTENDED_L2);
-  refuse(unknown !== 0n, `it has features that are not known (bits ${unknown.toString(16)})`);
-  refuse(fields.autoclear !== 0n, "it holds bitmaps or other parts that a write would spoil");
-  refuse(fields.snapshots !== 0, "it holds internal snapshots");
-  refuse(fields.clusterBits !== CLUSTER_BITS, `its cluster_bits are ${fields.clusterBits}, not ${CLUSTER_BITS}`);
-  refuse(fields.refcountOrder !== REFCOUNT_ORDER, `its refcount_order is ${fields.refcountOrder}, not ${REFCOUNT_ORDER}`);
-  refuse(
-    fields.headerBytes < SHORTEST_HEADER_BYTES || fields.headerBytes > HEADER_AREA_BYTES || fields.headerBytes % 8 !== 0,
+  refuseWhen(unknown !== 0n, `it has features that are not known (bits ${unknown.toString(16)})`);
+  refuseWhen(fields.autoclear !== 0n, "it holds bitmaps or other parts that a write would spoil");
+  refuseWhen(fields.snapshots !== 0, "it holds internal snapshots");
+  refuseWhen(
+    fields.clusterBits !== CLUSTER_BITS,
+    `its cluster_bits are ${fields.clusterBits}, not ${CLUSTER_BITS}`,
+  );
+  refuseWhen(
+    fields.refcountOrder !== REFCOUNT_ORDER,
+    `its refcount_order is ${fields.refcountOrder}, not ${REFCOUNT_ORDER}`,
+  );
+  refuseWhen(
+    fields.headerBytes < SHORTEST_HEADER_BYTES ||
+      fields.headerBytes > HEADER_AREA_BYTES ||
+      fields.headerBytes % 8 !== 0,
     `its header_length is ${fields.headerBytes}`,
   );
-  refuse(
+  refuseWhen(
     fields.sizeBytes === 0 || fields.sizeBytes > MAX_DISK_BYTES || fields.sizeBytes % SECTOR_BYTES !== 0,
     `its disk has ${fields.sizeBytes} bytes`,
   );
-  refuse(
+  refuseWhen(
     fields.l1Entries < Math.ceil(fields.sizeBytes / L2_COVERS_BYTES) || fields.l1Entries > MAX_L1_ENTRIES,
     `its L1 table has ${fields.l1Entries} entries for a disk of ${fields.sizeBytes} bytes`,
   );
   judgeTable("L1 table", fields.l1Offset, fields.l1Entries * L1_ENTRY_BYTES, fileBytes);
-  refuse(
+  refuseWhen(
     fields.refcountTableClusters !== 1,
     `its refcount table has ${fields.refcountTableClusters} clusters, and 1 is enough for any overlay`,
   );
   judgeTable("refcount table", fields.refcountTableOffset, CLUSTER_BYTES, fileBytes);
-  refuse(fields.l1Offset === fields.refcountTableOffset, "its L1 table lies over its refcount table");
+  refuseWhen(fields.l1Offset === fields.refcountTableOffset, "its L1 table lies over its refcount table");
+}
+
+function refuseWhen(when: boolean, reason: string): void {
+  if (when) throw new HeaderError(reason);
 }
 
 function judgeTable(what: string, offset: number, bytes: number, fileBytes: number): void {
@@ -254,11 +272,19 @@ function decodeText(decoder: TextDecoder, bytes: Uint8Array): string {
   }
 }
 
-function decodeOwner(bytes: Uint8Array): Owner {
-  const hex = Buffer.from(bytes).toString("hex");
-  return { bootId: hex.slice(0, OWNER_BYTES), journalId: hex.slice(OWNER_BYTES) };
+function encodeOwner(owner: Owner): Uint8Array {
+  const bytes = new Uint8Array(OWNER_BYTES);
+  const bootId0 = BigInt(`0x${owner.bootId.slice(0, 16)}`);
+  const bootId1 = BigInt(`0x${owner.bootId.slice(16)}`);
+  encodeFields(OWNER, { bootId0, bootId1, journalId: owner.journalId }, bytes);
+  return bytes;
 }
 
-function fromHex(hex: string): Uint8Array {
-  return Uint8Array.from(Buffer.from(hex, "hex"));
+function decodeOwner(bytes: Uint8Array): Owner {
+  const { bootId0, bootId1, journalId } = decodeFields(OWNER, bytes);
+  return { bootId: hex64(bootId0) + hex64(bootId1), journalId };
+}
+
+function hex64(word: bigint): string {
+  return word.toString(16).padStart(16, "0");
 }

@@ -37,17 +37,27 @@ export const REFCOUNTS_PER_BLOCK = CLUSTER_BYTES / REFCOUNT_BYTES;
 export const MAX_DISK_BYTES = 16 * 2 ** 40;
 export const MAX_L1_ENTRIES = MAX_DISK_BYTES / L2_COVERS_BYTES;
 
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- inferred from where the number goes
+function branded<Kind extends number>(value: number): Kind {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the one place that says what a number counts
+  return value as Kind;
+}
+
+export function guestCluster(index: number): GuestCluster {
+  return branded(index);
+}
+
 export function guestClusterOf(offset: number): GuestCluster {
-  return Math.floor(offset / CLUSTER_BYTES) as GuestCluster;
+  return branded(Math.floor(offset / CLUSTER_BYTES));
 }
 
 export function hostCluster(index: number): HostCluster {
-  return index as HostCluster;
+  return branded(index);
 }
 
 /** The cluster at a byte offset of the file, which must be aligned. */
 export function hostClusterAt(offset: number): HostCluster {
-  return (offset / CLUSTER_BYTES) as HostCluster;
+  return branded(offset / CLUSTER_BYTES);
 }
 
 export const NO_CLUSTER = hostCluster(0);
@@ -57,7 +67,7 @@ export function hostOffset(cluster: HostCluster): number {
 }
 
 export function sliceOf(cluster: GuestCluster): SliceIndex {
-  return Math.floor(cluster / ENTRIES_PER_SLICE) as SliceIndex;
+  return branded(Math.floor(cluster / ENTRIES_PER_SLICE));
 }
 
 /** The `count` bits from bit `first` of a subcluster mask, as an unsigned 32-bit number. */

@@ -1,0 +1,135 @@
+/**
+ * Which clusters of the file are in use: the refcount table, its blocks, and what is free.
+ *
+ * Every cluster has one owner, so a refcount is 0 or 1. It is raised before anything points to the cluster and
+ * lowered after nothing does any more (see `commit.ts` for the order on stable storage), so that an end at any
+ * moment leaves refcounts that are too high (leaks), never too low.
+ */
+import { DiskError } from "../disk-error.ts";
+import type { HostFile } from "../host/file.ts";
+import {
+  CLUSTER_BYTES,
+  hostCluster,
+  hostClusterAt,
+  hostOffset,
+  NO_CLUSTER,
+  REFCOUNT_BYTES,
+  REFCOUNTS_PER_BLOCK,
+  type HostCluster,
+} from "./units.ts";
+
+/** The file grows in steps of this many clusters (8 MiB, all hole), so that its size rarely changes and a sync has less to do. */
+const GROWTH_CLUSTERS = 64;
+/** Free clusters that are remembered (512 KiB of memory); more are found again at the next opening. */
+const MAX_REMEMBERED_FREE = 65_536;
+
+const TABLE_ENTRY_BYTES = 8;
+const ONE = Uint8Array.of(0, 1);
+const ZERO = Uint8Array.of(0, 0);
+
+export class ClusterAllocator {
+  readonly #free: HostCluster[] = [];
+  #fileClusters: number;
+
+  /**
+   * @param blocks clusters of the refcount blocks, by block index; `NO_CLUSTER` where there is none
+   * @param end first cluster that was never used
+   */
+  constructor(
+    private readonly file: HostFile,
+    private readonly tableOffset: number,
+    private readonly blocks: HostCluster[],
+    private end: number,
+  ) {
+    this.#fileClusters = Math.floor(file.sizeBytes() / CLUSTER_BYTES);
+  }
+
+  /** First cluster that was never used: everything from here on is hole. */
+  get endCluster(): number {
+    return this.end;
+  }
+
+  /** A cluster for guest data, with any content. Throws the `DiskError` of a full disk, and has then changed nothing. */
+  allocateData(): HostCluster {
+    const free = this.#free.at(-1);
+    if (free === undefined) return this.allocateZeroed();
+    this.#setRefcount(free, ONE);
+    this.#free.pop();
+    return free;
+  }
+
+  /** A cluster that reads as zeros, on stable storage too: never one that was used before. */
+  allocateZeroed(): HostCluster {
+    this.#ensureBlock(this.end);
+    const cluster = hostCluster(this.end);
+    this.#grow(this.end + 1);
+    this.#setRefcount(cluster, ONE);
+    this.end += 1;
+    return cluster;
+  }
+
+  /** Gives a cluster back that nothing points to, on stable storage either. */
+  release(cluster: HostCluster): void {
+    this.#setRefcount(cluster, ZERO);
+    this.remember(cluster);
+  }
+
+  /** Notes a cluster whose refcount is 0 already. */
+  remember(cluster: HostCluster): void {
+    if (this.#free.length < MAX_REMEMBERED_FREE) this.#free.push(cluster);
+  }
+
+  /** Cuts the room for growth off the end of the file. */
+  trim(): void {
+    this.file.truncate(this.end * CLUSTER_BYTES);
+    this.#fileClusters = this.end;
+  }
+
+  #ensureBlock(cluster: number): void {
+    const index = Math.floor(cluster / REFCOUNTS_PER_BLOCK);
+    const known = this.blocks[index];
+    if (known === undefined)
+      throw new DiskError("ENOSPC", `${this.file.path}: the overlay cannot grow any more`);
+    if (known !== NO_CLUSTER) return;
+    // The new block takes the next cluster and, being of the range that it counts, counts itself.
+    const block = hostCluster(this.end);
+    this.#grow(this.end + 1);
+    this.file.write(ONE, hostOffset(block) + (block % REFCOUNTS_PER_BLOCK) * REFCOUNT_BYTES);
+    const entry = new Uint8Array(TABLE_ENTRY_BYTES);
+    new DataView(entry.buffer).setBigUint64(0, BigInt(hostOffset(block)));
+    this.file.write(entry, this.tableOffset + index * TABLE_ENTRY_BYTES);
+    this.blocks[index] = block;
+    this.end += 1;
+  }
+
+  #grow(toCluster: number): void {
+    if (toCluster <= this.#fileClusters) return;
+    const clusters = toCluster + GROWTH_CLUSTERS;
+    this.file.truncate(clusters * CLUSTER_BYTES);
+    this.#fileClusters = clusters;
+  }
+
+  #setRefcount(cluster: HostCluster, count: Uint8Array): void {
+    const block = this.blocks[Math.floor(cluster / REFCOUNTS_PER_BLOCK)] ?? NO_CLUSTER;
+    if (block === NO_CLUSTER)
+      throw new DiskError("EIO", `${this.file.path}: cluster ${cluster} has no refcount`);
+    this.file.write(count, hostOffset(block) + (cluster % REFCOUNTS_PER_BLOCK) * REFCOUNT_BYTES);
+  }
+}
+
+/** Reads the refcount table: the cluster of each block, as it stands in the file, unchecked. */
+export function readRefcountTable(file: HostFile, tableOffset: number): number[] {
+  const bytes = new Uint8Array(CLUSTER_BYTES);
+  file.readNow(bytes, tableOffset);
+  const view = new DataView(bytes.buffer);
+  return Array.from({ length: CLUSTER_BYTES / TABLE_ENTRY_BYTES }, (_, index) =>
+    Number(view.getBigUint64(index * TABLE_ENTRY_BYTES)),
+  );
+}
+
+/** The block of an entry of the refcount table, or undefined when the entry cannot be one of this file. */
+export function refcountBlockAt(offset: number, endCluster: number): HostCluster | undefined {
+  if (offset === 0) return NO_CLUSTER;
+  const cluster = hostClusterAt(offset);
+  return Number.isInteger(cluster) && cluster < endCluster ? cluster : undefined;
+}

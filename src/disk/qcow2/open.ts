@@ -1,0 +1,218 @@
+/** Opening an overlay: judging the file, mending what an unclean end left, and taking it into use. */
+import { BadImage } from "../disk-error.ts";
+import { bootId } from "../host/boot-id.ts";
+import { openHostFile, type HostFile } from "../host/file.ts";
+import type { Layer } from "../layer.ts";
+import { ClusterAllocator, readRefcountTable, refcountBlockAt } from "./allocator.ts";
+import { EntryError } from "./entries.ts";
+import { decodeHeader, encodeHeader, HEADER_AREA_BYTES, HeaderError, type Qcow2Header } from "./header.ts";
+import { Journal, readJournal } from "./journal.ts";
+import { Mapping, readL1Table } from "./mapping.ts";
+import { OverlayMetadata } from "./metadata.ts";
+import { Overlay, ReadsUnderWay } from "./overlay.ts";
+import { rebuildRefcounts, type Recovery } from "./recover.ts";
+import {
+  CLUSTER_BYTES,
+  hostOffset,
+  NO_CLUSTER,
+  REFCOUNT_BYTES,
+  REFCOUNTS_PER_BLOCK,
+  hostCluster,
+  type HostCluster,
+} from "./units.ts";
+
+const NO_BOOT_ID = "0".repeat(32);
+
+export interface OpenOptions {
+  /**
+   * What lies beneath, as the session's record says: the name must be the one in the file, which is never opened by
+   * that name. The layer is owned by the overlay from now on and closed with it, also when opening fails.
+   */
+  readonly backing?: { readonly name: string; readonly layer: Layer };
+}
+
+/** Where an overlay's two files come from; the host's own in `openOverlay`, a simulated disk in tests. */
+export interface OverlayFiles {
+  readonly file: HostFile;
+  /** The journal of the last opening, when there is one. */
+  openJournal(): HostFile | undefined;
+  /** An empty journal. */
+  replaceJournal(): HostFile;
+  readonly bootId: string | undefined;
+}
+
+/**
+ * Opens an overlay for reading and writing. One process at a time may have it open: the caller sees to that.
+ * A file that was not closed properly is mended first; `recovery` of the result says how.
+ * Throws `BadImage` with the reason for a file that is not such an overlay, is damaged or names another backing file,
+ * and a `DiskError` when the host fails.
+ */
+export async function openOverlay(path: string, options: OpenOptions = {}): Promise<Overlay> {
+  return closingOnFailure(options.backing?.layer, async () =>
+    openOverlayFiles(
+      {
+        file: openHostFile(path, "read-write"),
+        openJournal: () => openIfThere(journalPath(path)),
+        replaceJournal: () => openHostFile(journalPath(path), "replace"),
+        bootId: bootId(),
+      },
+      options,
+    ),
+  );
+}
+
+/** The journal of an overlay lies beside it. */
+export function journalPath(overlayPath: string): string {
+  return `${overlayPath}.journal`;
+}
+
+/** `openOverlay` on any pair of files. */
+export async function openOverlayFiles(files: OverlayFiles, options: OpenOptions): Promise<Overlay> {
+  const { file } = files;
+  try {
+    const header = readHeader(file);
+    checkBacking(header, options, file.path);
+    const recovery = header.dirty ? await recover(files, header) : ({ kind: "clean" } as const);
+    return await takeIntoUse(files, header, options.backing?.layer, recovery);
+  } catch (error) {
+    file.close();
+    if (error instanceof HeaderError || error instanceof EntryError)
+      throw new BadImage(file.path, error.message);
+    throw error;
+  }
+}
+
+function readHeader(file: HostFile): Qcow2Header {
+  const area = new Uint8Array(HEADER_AREA_BYTES);
+  file.readNow(area, 0);
+  return decodeHeader(area, file.sizeBytes());
+}
+
+function checkBacking(header: Qcow2Header, options: OpenOptions, path: string): void {
+  const named = header.backing?.name;
+  const expected = options.backing?.name;
+  if (named === expected) return;
+  throw new BadImage(path, `it lies over ${show(named)}, and its record says ${show(expected)}`);
+}
+
+function show(name: string | undefined): string {
+  return name === undefined ? "nothing" : JSON.stringify(name);
+}
+
+async function recover(files: OverlayFiles, header: Qcow2Header): Promise<Recovery> {
+  const sameBoot = files.bootId !== undefined && header.owner?.bootId === files.bootId;
+  const replayed = sameBoot && header.owner ? await replay(files, header, header.owner.journalId) : 0;
+  const end = Math.ceil(files.file.sizeBytes() / CLUSTER_BYTES);
+  const leaksFreed = rebuildRefcounts(
+    files.file,
+    header,
+    readL1Table(files.file, header.l1Offset, header.l1Entries, end),
+  );
+  await files.file.sync();
+  return sameBoot ? { kind: "killed", replayed, leaksFreed } : { kind: "power-loss", leaksFreed };
+}
+
+/** Applies the journal through a commit of its own, in the same order as any other. */
+async function replay(files: OverlayFiles, header: Qcow2Header, journalId: number): Promise<number> {
+  const journalFile = files.openJournal();
+  if (!journalFile) return 0;
+  const entries = readJournal(journalFile, journalId);
+  // Not appended to: the records stay as they are until the file is taken into use again.
+  const { allocator, mapping } = tablesOf(files.file, header);
+  try {
+    const tables = [...mapping.missingTables(entries.keys())].map(
+      (index) => [index, allocator.allocateZeroed()] as const,
+    );
+    await files.file.sync();
+    for (const [index, table] of tables) mapping.addTable(index, table);
+    for (const [slice, changes] of Mapping.bySlice(entries)) mapping.writeEntries(slice, changes);
+    await files.file.sync();
+  } finally {
+    journalFile.close();
+  }
+  return entries.size;
+}
+
+async function takeIntoUse(
+  files: OverlayFiles,
+  header: Qcow2Header,
+  backing: Layer | undefined,
+  recovery: Recovery,
+): Promise<Overlay> {
+  const { file } = files;
+  const { allocator, mapping } = tablesOf(file, header);
+  rememberFree(file, header, allocator);
+  const owner = {
+    bootId: files.bootId ?? NO_BOOT_ID,
+    journalId: crypto.getRandomValues(new Uint32Array(1))[0] ?? 0,
+  };
+  file.write(encodeHeader({ ...header, dirty: true, owner }), 0);
+  await file.sync();
+  // Emptied only now: up to here the header named the old journal, and a kill would need it once more.
+  const journal = new Journal(files.replaceJournal(), owner.journalId);
+  const reads = new ReadsUnderWay();
+  const metadata = new OverlayMetadata(file, mapping, allocator, journal, () => reads.settled());
+  const finish = async (clean: boolean): Promise<void> => {
+    try {
+      if (!clean) return journal.close();
+      allocator.trim();
+      await file.sync();
+      file.write(encodeHeader({ ...header, dirty: false, owner: undefined }), 0);
+      await file.sync();
+      journal.remove();
+    } finally {
+      file.close();
+    }
+  };
+  return new Overlay(file, metadata, reads, backing, header.sizeBytes, recovery, finish);
+}
+
+function tablesOf(file: HostFile, header: Qcow2Header): { allocator: ClusterAllocator; mapping: Mapping } {
+  const end = Math.ceil(file.sizeBytes() / CLUSTER_BYTES);
+  const blocks = readBlocks(file, header, end);
+  const allocator = new ClusterAllocator(file, header.refcountTableOffset, blocks, end);
+  const tables = readL1Table(file, header.l1Offset, header.l1Entries, end);
+  return { allocator, mapping: new Mapping(file, header.l1Offset, tables, () => allocator.endCluster) };
+}
+
+function readBlocks(file: HostFile, header: Qcow2Header, end: number): HostCluster[] {
+  return readRefcountTable(file, header.refcountTableOffset).map((offset) => {
+    const block = refcountBlockAt(offset, end);
+    if (block === undefined) throw new EntryError(`a refcount block at ${offset}, outside the file`);
+    return block;
+  });
+}
+
+/** Finds the clusters inside the file that are free. Over a file of 64 GiB this reads 1 MiB. */
+function rememberFree(file: HostFile, header: Qcow2Header, allocator: ClusterAllocator): void {
+  const counts = new Uint8Array(CLUSTER_BYTES);
+  for (const [index, block] of readBlocks(file, header, allocator.endCluster).entries()) {
+    const first = index * REFCOUNTS_PER_BLOCK;
+    const clusters = Math.min(REFCOUNTS_PER_BLOCK, allocator.endCluster - first);
+    if (clusters <= 0) return;
+    if (block === NO_CLUSTER) continue;
+    file.readNow(counts, hostOffset(block));
+    for (let i = 0; i < clusters; i += 1) {
+      const low = i * REFCOUNT_BYTES + 1;
+      if (counts[low - 1] === 0 && counts[low] === 0) allocator.remember(hostCluster(first + i));
+    }
+  }
+}
+
+function openIfThere(path: string): HostFile | undefined {
+  try {
+    return openHostFile(path, "read-only");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+async function closingOnFailure<T>(layer: Layer | undefined, open: () => Promise<T>): Promise<T> {
+  try {
+    return await open();
+  } catch (error) {
+    await layer?.close();
+    throw error;
+  }
+}

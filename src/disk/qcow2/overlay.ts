@@ -1,0 +1,367 @@
+/**
+ * An overlay: the qcow2 file of one session's writes over an image that never changes, or over nothing (blank).
+ * This file is the disk as the guest sees it; `metadata.ts` holds the clusters and the order of writes, `open.ts` opens.
+ */
+import { checkRange } from "../disk-error.ts";
+import { GroupCommit } from "../host/group-commit.ts";
+import type { HostFile } from "../host/file.ts";
+import type { Extent, Layer } from "../layer.ts";
+import { runsOf, sameEntry, type Change, type L2Entry, type Run } from "./entries.ts";
+import type { OverlayMetadata } from "./metadata.ts";
+import type { Recovery } from "./recover.ts";
+import {
+  CLUSTER_BYTES,
+  guestClusterOf,
+  hostOffset,
+  NO_CLUSTER,
+  SUBCLUSTER_BYTES,
+  SUBCLUSTERS,
+  subclusterMask,
+  type GuestCluster,
+  type HostCluster,
+} from "./units.ts";
+
+/**
+ * Entries that wait for a flush before the overlay commits by itself (about 4 MiB of memory and journal). More can
+ * gather while that commit runs, but never more than one for each page that the kernel lets this process dirty.
+ */
+const COMMIT_AT_PENDING_ENTRIES = 16_384;
+
+export class Overlay implements Layer {
+  readonly readOnly = false;
+  readonly #commit: GroupCommit;
+  /** Assembles subclusters whose first write covers them in part. Calls of `write` never overlap, so one is enough. */
+  readonly #scratch = new Uint8Array(CLUSTER_BYTES);
+
+  /** For `openOverlay` alone. */
+  constructor(
+    private readonly file: HostFile,
+    private readonly metadata: OverlayMetadata,
+    private readonly reads: ReadsUnderWay,
+    private readonly backing: Layer | undefined,
+    readonly sizeBytes: number,
+    /** What opening found and mended. */
+    readonly recovery: Recovery,
+    private readonly finish: (clean: boolean) => Promise<void>,
+  ) {
+    this.#commit = new GroupCommit(() => this.metadata.commit());
+  }
+
+  tryRead(into: Uint8Array, offset: number): boolean {
+    checkRange(offset, into.byteLength, this.sizeBytes);
+    for (const piece of pieces(offset, into.byteLength)) {
+      const entry = this.metadata.tryLookup(piece.cluster);
+      if (!entry) return false;
+      for (const run of runsOf(entry, piece.within, piece.length)) {
+        const part = into.subarray(piece.done + run.offset - piece.within).subarray(0, run.length);
+        if (!this.#tryReadRun(piece.cluster, run, part)) return false;
+      }
+    }
+    return true;
+  }
+
+  async read(into: Uint8Array, offset: number): Promise<void> {
+    checkRange(offset, into.byteLength, this.sizeBytes);
+    await this.reads.track(this.#read(into, offset));
+  }
+
+  readNow(into: Uint8Array, offset: number): void {
+    checkRange(offset, into.byteLength, this.sizeBytes);
+    for (const piece of pieces(offset, into.byteLength)) {
+      for (const run of runsOf(this.metadata.lookup(piece.cluster), piece.within, piece.length)) {
+        const part = into.subarray(piece.done + run.offset - piece.within).subarray(0, run.length);
+        this.#readRunNow(piece.cluster, run, part);
+      }
+    }
+  }
+
+  write(data: Uint8Array, offset: number): void {
+    checkRange(offset, data.byteLength, this.sizeBytes);
+    for (const piece of pieces(offset, data.byteLength)) {
+      this.#writeCluster(piece.cluster, piece.within, data.subarray(piece.done, piece.done + piece.length));
+    }
+    this.#commitWhenMuchWaits();
+  }
+
+  discard(offset: number, length: number): void {
+    checkRange(offset, length, this.sizeBytes);
+    const changes: Change[] = [];
+    const freed: HostCluster[] = [];
+    const holes: { offset: number; length: number }[] = [];
+    for (const piece of pieces(offset, length)) {
+      this.#zeroEdges(piece);
+      const mask = this.#wholeSubclusters(piece);
+      const old = this.metadata.lookup(piece.cluster);
+      const entry = this.#withZeros(old, mask);
+      if (sameEntry(old, entry)) continue;
+      changes.push([piece.cluster, entry]);
+      if (old.host !== NO_CLUSTER && entry.host === NO_CLUSTER) freed.push(old.host);
+      // Punching before the change is durable is right: old entry and hole together read as the zeros asked for.
+      for (const run of runsOf(old, 0, CLUSTER_BYTES)) {
+        const gone = run.place.kind === "data" ? discardedPart(run, mask) : [];
+        for (const part of gone)
+          holes.push({ offset: hostOffset(old.host) + part.offset, length: part.length });
+      }
+    }
+    if (changes.length > 0) this.metadata.change(changes, freed);
+    for (const hole of merged(holes)) this.file.punch(hole.offset, hole.length);
+    this.#commitWhenMuchWaits();
+  }
+
+  flush(): Promise<void> {
+    return this.#commit.request();
+  }
+
+  *extents(offset: number, length: number): Generator<Extent> {
+    checkRange(offset, length, this.sizeBytes);
+    let open: { offset: number; length: number; kind: Extent["kind"] } | undefined;
+    for (const piece of pieces(offset, length)) {
+      for (const run of runsOf(this.metadata.lookup(piece.cluster), piece.within, piece.length)) {
+        const kind = run.place.kind === "backing" && !this.backing ? "zero" : run.place.kind;
+        if (open?.kind === kind) {
+          open.length += run.length;
+          continue;
+        }
+        if (open) yield open;
+        open = { offset: piece.cluster * CLUSTER_BYTES + run.offset, length: run.length, kind };
+      }
+    }
+    if (open) yield open;
+  }
+
+  /** Flushes, marks the file as clean and releases it and its backing. Left dirty, and mended at the next opening, when that fails. */
+  async close(): Promise<void> {
+    let clean = false;
+    try {
+      await this.flush();
+      clean = true;
+    } finally {
+      try {
+        await this.finish(clean);
+      } finally {
+        await this.backing?.close();
+      }
+    }
+  }
+
+  async #read(into: Uint8Array, offset: number): Promise<void> {
+    const waits: Promise<void>[] = [];
+    for (const piece of pieces(offset, into.byteLength)) {
+      let entry = this.metadata.tryLookup(piece.cluster);
+      if (!entry) {
+        await this.metadata.prefetch(piece.cluster);
+        entry = this.metadata.lookup(piece.cluster);
+      }
+      for (const run of runsOf(entry, piece.within, piece.length)) {
+        const part = into.subarray(piece.done + run.offset - piece.within).subarray(0, run.length);
+        if (!this.#tryReadRun(piece.cluster, run, part)) waits.push(this.#readRun(piece.cluster, run, part));
+      }
+    }
+    await Promise.all(waits);
+  }
+
+  #tryReadRun(cluster: GuestCluster, run: Run, into: Uint8Array): boolean {
+    if (run.place.kind === "data") return this.file.tryRead(into, run.place.hostOffset);
+    const source = this.#backingPart(cluster, run, into);
+    return source === undefined || source.layer.tryRead(source.into, source.offset);
+  }
+
+  async #readRun(cluster: GuestCluster, run: Run, into: Uint8Array): Promise<void> {
+    if (run.place.kind === "data") return this.file.read(into, run.place.hostOffset);
+    const source = this.#backingPart(cluster, run, into);
+    await source?.layer.read(source.into, source.offset);
+  }
+
+  #readRunNow(cluster: GuestCluster, run: Run, into: Uint8Array): void {
+    if (run.place.kind === "data") return this.file.readNow(into, run.place.hostOffset);
+    const source = this.#backingPart(cluster, run, into);
+    source?.layer.readNow(source.into, source.offset);
+  }
+
+  /** Zeroes what no backing has (a disk may be larger than its image) and returns the part to read from beneath, if any. */
+  #backingPart(
+    cluster: GuestCluster,
+    run: Run,
+    into: Uint8Array,
+  ): { layer: Layer; into: Uint8Array; offset: number } | undefined {
+    const layer = run.place.kind === "backing" ? this.backing : undefined;
+    const offset = cluster * CLUSTER_BYTES + run.offset;
+    const there = layer ? Math.max(0, Math.min(into.byteLength, layer.sizeBytes - offset)) : 0;
+    into.fill(0, there);
+    return layer && there > 0 ? { layer, into: into.subarray(0, there), offset } : undefined;
+  }
+
+  #writeCluster(cluster: GuestCluster, within: number, data: Uint8Array): void {
+    const entry = this.metadata.lookup(cluster);
+    const first = Math.floor(within / SUBCLUSTER_BYTES);
+    const last = Math.floor((within + data.byteLength - 1) / SUBCLUSTER_BYTES);
+    const mask = subclusterMask(first, last - first + 1);
+    if ((entry.allocated & mask) >>> 0 === mask) {
+      this.metadata.touch();
+      this.file.write(data, hostOffset(entry.host) + within);
+      return;
+    }
+    const whole = this.#fillEdges(cluster, entry, within, data);
+    const host = entry.host === NO_CLUSTER ? this.metadata.allocate() : entry.host;
+    try {
+      this.file.write(whole.data, hostOffset(host) + whole.within);
+      const changed: L2Entry = {
+        host,
+        allocated: (entry.allocated | mask) >>> 0,
+        zero: (entry.zero & ~mask) >>> 0,
+      };
+      this.metadata.change([[cluster, changed]]);
+    } catch (error) {
+      if (entry.host === NO_CLUSTER) this.metadata.giveBack(host);
+      throw error;
+    }
+  }
+
+  /** Widens a write to whole subclusters at an edge whose subcluster is not in the file yet, with what it reads as now. */
+  #fillEdges(
+    cluster: GuestCluster,
+    entry: L2Entry,
+    within: number,
+    data: Uint8Array,
+  ): { within: number; data: Uint8Array } {
+    const end = within + data.byteLength;
+    const start = isAllocated(entry, within) ? within : roundDown(within);
+    // The disk's last subcluster may end early; what lies behind it is never read.
+    const stop = isAllocated(entry, end - 1) ? end : roundUp(end);
+    if (start === within && stop === end) return { within, data };
+    const whole = this.#scratch.subarray(0, stop - start);
+    for (const [from, to] of [
+      [start, within],
+      [end, stop],
+    ] as const) {
+      for (const run of runsOf(entry, from, to - from)) {
+        this.#readRunNow(cluster, run, whole.subarray(run.offset - start, run.offset - start + run.length));
+      }
+    }
+    whole.set(data, within - start);
+    return { within: start, data: whole };
+  }
+
+  /** Writes zeros over the parts of a discard that do not fill a subcluster. */
+  #zeroEdges(piece: Piece): void {
+    const end = piece.within + piece.length;
+    const headEnd = Math.min(end, roundUp(piece.within));
+    const tailStart = Math.max(headEnd, this.#reachesEnd(piece) ? end : roundDown(end));
+    for (const [from, to] of [
+      [piece.within, headEnd],
+      [tailStart, end],
+    ] as const) {
+      if (from === to || this.#readsAsZero(piece.cluster, from)) continue;
+      this.#writeCluster(piece.cluster, from, new Uint8Array(to - from));
+    }
+  }
+
+  #readsAsZero(cluster: GuestCluster, within: number): boolean {
+    const [run] = runsOf(this.metadata.lookup(cluster), within, 1);
+    return run?.place.kind === "zero" || (run?.place.kind === "backing" && !this.backing);
+  }
+
+  /** The subclusters that the piece covers; the disk's last one counts when the piece reaches the end of the disk. */
+  #wholeSubclusters(piece: Piece): number {
+    const first = Math.ceil(piece.within / SUBCLUSTER_BYTES);
+    const end = piece.within + piece.length;
+    const last = this.#reachesEnd(piece) ? SUBCLUSTERS : Math.floor(end / SUBCLUSTER_BYTES);
+    return last > first ? subclusterMask(first, last - first) : 0;
+  }
+
+  #reachesEnd(piece: Piece): boolean {
+    return piece.cluster * CLUSTER_BYTES + piece.within + piece.length === this.sizeBytes;
+  }
+
+  /** An entry whose subclusters of `mask` read as zeros, without a cluster when none is left in it. */
+  #withZeros(entry: L2Entry, mask: number): L2Entry {
+    const allocated = (entry.allocated & ~mask) >>> 0;
+    // Over nothing, a place that is not allocated reads as zeros without being told.
+    const zero = this.backing ? (entry.zero | mask) >>> 0 : 0;
+    return { host: allocated === 0 ? NO_CLUSTER : entry.host, allocated, zero };
+  }
+
+  #commitWhenMuchWaits(): void {
+    if (this.metadata.pendingEntries < COMMIT_AT_PENDING_ENTRIES || this.#commit.busy) return;
+    // A failure is not lost: the entries wait on, and the guest's next flush meets it.
+    this.flush().catch(() => undefined);
+  }
+}
+
+/** Reads that wait for the disk: a cluster that they may be reading is not given to other data before they are done. */
+export class ReadsUnderWay {
+  readonly #all = new Set<Promise<void>>();
+
+  async track(read: Promise<void>): Promise<void> {
+    this.#all.add(read);
+    try {
+      await read;
+    } finally {
+      this.#all.delete(read);
+    }
+  }
+
+  /** Resolves when the reads that are under way now are done, well or badly. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#all);
+  }
+}
+
+interface Piece {
+  readonly cluster: GuestCluster;
+  /** First byte within the cluster, and how many. */
+  readonly within: number;
+  readonly length: number;
+  /** Bytes of the range before this piece. */
+  readonly done: number;
+}
+
+/** Cuts a range of the disk at cluster boundaries. */
+function* pieces(offset: number, length: number): Generator<Piece> {
+  let done = 0;
+  while (done < length) {
+    const at = offset + done;
+    const within = at % CLUSTER_BYTES;
+    const size = Math.min(CLUSTER_BYTES - within, length - done);
+    yield { cluster: guestClusterOf(at), within, length: size, done };
+    done += size;
+  }
+}
+
+function roundDown(within: number): number {
+  return within - (within % SUBCLUSTER_BYTES);
+}
+
+function roundUp(within: number): number {
+  return Math.ceil(within / SUBCLUSTER_BYTES) * SUBCLUSTER_BYTES;
+}
+
+function isAllocated(entry: L2Entry, within: number): boolean {
+  return (entry.allocated & (1 << Math.floor(within / SUBCLUSTER_BYTES))) !== 0;
+}
+
+interface Range {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** The subclusters of a data run that the mask discards. */
+function* discardedPart(run: Run, mask: number): Generator<Range> {
+  for (let at = run.offset; at < run.offset + run.length; at += SUBCLUSTER_BYTES) {
+    if ((mask & (1 << (at / SUBCLUSTER_BYTES))) !== 0) yield { offset: at, length: SUBCLUSTER_BYTES };
+  }
+}
+
+/** Joins neighbours, so that a large discard is few system calls. */
+function* merged(ranges: readonly Range[]): Generator<Range> {
+  let open: { offset: number; length: number } | undefined;
+  for (const range of ranges) {
+    if (open && open.offset + open.length === range.offset) {
+      open.length += range.length;
+      continue;
+    }
+    if (open) yield open;
+    open = { ...range };
+  }
+  if (open) yield open;
+}
