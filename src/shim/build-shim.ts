@@ -15,6 +15,7 @@ import {
   compileKernel,
   configureKernel,
   gzipImage,
+  isCompiled,
   kernelDtc,
   kernelRelease,
   type KernelTree,
@@ -42,6 +43,9 @@ const STEPS = [
   { name: "compile the device trees", weightSeconds: 3 },
   { name: "pack the shim", weightSeconds: 5 },
 ] as const;
+
+/** The step "compile the kernel" when only the initramfs has changed. */
+const RELINK_SECONDS = 12;
 
 type StepName = (typeof STEPS)[number]["name"];
 
@@ -77,6 +81,7 @@ export async function buildShim(options: BuildOptions): Promise<string> {
   at("unpack the kernel");
   const dir = await kernelSource(store, run, cacheDir, linux, signal);
   const tree: KernelTree = { dir, run, signal };
+  if (await isCompiled(tree)) meter.expect("compile the kernel", RELINK_SECONDS);
   at("build the initramfs");
   const initramfs = await buildInitramfs({
     workDir: join(workDir, "initramfs"),

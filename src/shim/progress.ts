@@ -4,8 +4,8 @@ export interface ShimProgress {
   readonly step: string;
   /** Of the whole build, 0 to 1; never goes back. */
   readonly fraction: number;
-  /** Seconds to the end of the whole build; undefined until there is something to reckon with. */
-  readonly etaSeconds: number | undefined;
+  /** Seconds to the end of the whole build. */
+  readonly etaSeconds: number;
 }
 
 export type OnShimProgress = (progress: ShimProgress) => void;

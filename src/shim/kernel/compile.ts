@@ -67,6 +67,12 @@ export async function configureKernel(
   await Bun.write(stamp, wanted);
 }
 
+/** Whether the objects of this very configuration are there, so that nothing but a link remains. */
+export async function isCompiled(tree: KernelTree): Promise<boolean> {
+  const stamp = file(join(outDir(tree), "pinetboot.compiled"));
+  return (await stamp.exists()) && (await stamp.text()) === sha256(fragment);
+}
+
 /**
  * Compiles what is missing and links the kernel with this initramfs (.cpio.xz) inside.
  * Returns the uncompressed Image's path.
@@ -85,6 +91,7 @@ export async function compileKernel(
     lines += 1;
     onFraction(Math.min(lines / EXPECTED_LINES, 1));
   });
+  await Bun.write(join(outDir(tree), "pinetboot.compiled"), sha256(fragment));
   return join(outDir(tree), "arch/arm64/boot/Image");
 }
 

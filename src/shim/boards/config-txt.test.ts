@@ -1,0 +1,53 @@
+import { describe, expect, test } from "bun:test";
+import { OVERLAYS } from "../overlays/overlays.ts";
+import { CONFIG_LINE_CHARS, CONFIG_ROWS, renderConfigTxt } from "./config-txt.ts";
+
+/** What a board of one section filter reads, as the firmware does: comments and other boards' sections left out. */
+function readBy(board: "pi3" | "pi4" | "pi5"): string[] {
+  const read: string[] = [];
+  let section = "all";
+  for (const line of renderConfigTxt().split("\n")) {
+    const filter = /^\[(\w+)\]$/.exec(line)?.[1];
+    if (filter) section = filter;
+    else if (line !== "" && !line.startsWith("#") && (section === "all" || section === board))
+      read.push(line);
+  }
+  return read;
+}
+
+describe("config.txt", () => {
+  test("starts the one 64-bit mainline kernel on every board", () => {
+    for (const board of ["pi3", "pi4", "pi5"] as const) {
+      expect(readBy(board)).toContain("arm_64bit=1");
+      expect(readBy(board)).toContain("kernel=Image.gz");
+      expect(readBy(board)).toContain("upstream_kernel=1");
+      expect(readBy(board)).toContain("enable_uart=1");
+    }
+  });
+
+  test("lets a Pi 5 start a kernel that is not Raspberry Pi's own", () => {
+    expect(readBy("pi5")).toContain("os_check=0");
+  });
+
+  test("moves the full UART to the header of Pi 3 and Pi 4 alone", () => {
+    expect(readBy("pi3")).toContain("dtoverlay=disable-bt");
+    expect(readBy("pi4")).toContain("dtoverlay=disable-bt");
+    expect(readBy("pi5").join()).not.toContain("dtoverlay");
+  });
+
+  test("names no overlay that the bundle lacks", () => {
+    const named = CONFIG_ROWS.flatMap(({ line }) => /^dtoverlay=([\w-]+)/.exec(line)?.[1] ?? []);
+    expect(named.filter((name) => !OVERLAYS.some((overlay) => overlay.name === name))).toEqual([]);
+  });
+
+  test("has no line that the firmware would cut off", () => {
+    const long = renderConfigTxt()
+      .split("\n")
+      .filter((line) => line.length > CONFIG_LINE_CHARS);
+    expect(long).toEqual([]);
+  });
+
+  test("ends outside every section, so that a line added by hand holds for all boards", () => {
+    expect(renderConfigTxt().trimEnd().split("\n").at(-1)).toBe("[all]");
+  });
+});
