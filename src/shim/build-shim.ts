@@ -73,7 +73,7 @@ export async function buildShim(options: BuildOptions): Promise<string> {
   await mkdir(workDir, { recursive: true });
 
   at("look for the toolchain");
-  await ensureToolchain(run, options.allowInstall, signal);
+  await ensureToolchain({ run, allowInstall: options.allowInstall, signal });
   at("download the sources");
   const packages = await fetchAll(store, (fraction) => at("download the sources", fraction));
   const firmware = packageOf(packages, "raspi-firmware");

@@ -36,17 +36,25 @@ export function installCommand(packages: readonly string[]): string {
   return `sudo apt-get install --no-install-recommends ${packages.join(" ")}`;
 }
 
+export interface ToolchainOptions {
+  readonly run: Run;
+  /** Lets apt install what is missing; works for root alone. */
+  readonly allowInstall: boolean;
+  readonly signal?: AbortSignal | undefined;
+  readonly tools?: readonly ToolRow[];
+}
+
 /**
  * Makes sure that the toolchain is there.
  *
- * @param allowInstall lets apt install what is missing; works for root alone
  * @throws ShimError "toolchain-missing" or "toolchain-install", whose `fix` is the command that installs it
  */
-export async function ensureToolchain(run: Run, allowInstall: boolean, signal?: AbortSignal): Promise<void> {
-  const missing = missingPackages();
+export async function ensureToolchain(options: ToolchainOptions): Promise<void> {
+  const { run, signal } = options;
+  const missing = missingPackages(options.tools);
   if (missing.length === 0) return;
   const fix = installCommand(missing);
-  if (!allowInstall || process.getuid?.() !== 0)
+  if (!options.allowInstall || process.getuid?.() !== 0)
     throw new ShimError("toolchain-missing", `the shim's build needs ${missing.join(", ")}`, fix);
   const env = { DEBIAN_FRONTEND: "noninteractive" };
   const apt = ["apt-get", "-y", "-q", "-o", "DPkg::Lock::Timeout=600"];
