@@ -34,8 +34,11 @@ export const INITIAL_RETRANSMIT_MS = 300;
 /** A LAN answers in less than a millisecond; the rest is how long a busy client may be away from its network. */
 export const MIN_RETRANSMIT_MS = 20;
 
-/** Slow enough to leave an absent client alone, quick enough to go on soon after a cable is plugged in again. */
-export const MAX_RETRANSMIT_MS = 4000;
+/**
+ * No boot client is a second away, and none should wait longer for a block when its cable is plugged in again.
+ * The timeout option (RFC 2349) can only be longer: it is agreed to, and kept by being quicker.
+ */
+export const MAX_RETRANSMIT_MS = 1000;
 
 /** Without progress for so long the transfer is given up: what Pi firmware allows for a file (TFTP_FILE_TIMEOUT). */
 export const GIVE_UP_MS = 30_000;

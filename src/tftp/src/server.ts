@@ -125,7 +125,10 @@ class Server {
     if (this.#jobs.size >= transfers)
       throw new TftpError("not-defined", `busy: ${transfers} transfers are running; try again`);
     if ((this.#perClient.get(client.address) ?? 0) >= transfersPerClient)
-      throw new TftpError("not-defined", `busy: ${transfersPerClient} transfers of yours are running; try again`);
+      throw new TftpError(
+        "not-defined",
+        `busy: ${transfersPerClient} transfers of yours are running; try again`,
+      );
   }
 
   #remove(job: Job, key: string): void {

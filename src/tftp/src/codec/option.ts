@@ -26,7 +26,7 @@ export const OPTION_ROWS = [
     default: 512,
     above: "lower",
   },
-  /** The ceiling of our retransmission time, not the time itself: measured round trips are shorter on a LAN. */
+  /** How long the client lets us wait before we repeat a packet. We measure, and never wait so long (limits.ts). */
   { name: "timeout", rfc: "2349", unit: "seconds", min: 1, max: 255, default: undefined, above: "ignore" },
   /** Clients ask with 0 and are told the size. */
   {

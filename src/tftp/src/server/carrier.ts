@@ -2,6 +2,7 @@
 import type { Endpoint } from "../api.ts";
 import type { TftpError } from "../codec/error-code.ts";
 import type { Ending, Step, Transfer } from "../transfer/transfer.ts";
+import { socketError } from "./socket-error.ts";
 
 /**
  * A timer that runs so late tells more about our own process than about the client: its answer may wait in the
@@ -36,7 +37,7 @@ export class Carrier {
       connect: { hostname: client.address, port: client.port },
       socket: {
         data: (_socket, bytes) => carrier && carrier.#heard(bytes),
-        error: (_socket, error) => carrier && carrier.#socketError(error),
+        error: (...given: unknown[]) => carrier && carrier.#failed(socketError(given)),
       },
     });
     carrier = new Carrier(options, socket);
@@ -70,17 +71,23 @@ export class Carrier {
     if (!this.#ended) this.#options.onHeard();
   }
 
-  #socketError(error: Error): void {
+  #failed({ code, message }: ReturnType<typeof socketError>): void {
     if (this.#ended) return;
-    // Other errors pass: a Pi that does not answer ARP for a while makes the host "unreachable".
-    if ("code" in error && error.code === "ECONNREFUSED") this.#follow(this.#options.transfer.unreachable());
+    // Errors overtake packets: the client's last acknowledgement may wait in the socket.
+    if (code === "ECONNREFUSED") setImmediate(() => this.#clientGone());
+    // A fault of our own must not leave a transfer behind that nobody drives.
+    else if (code === undefined) this.#end({ how: "error", by: "server", code: 0, message });
+    // Other errors pass: a Pi that does not answer ARP for a while makes its host "unreachable".
+  }
+
+  #clientGone(): void {
+    if (!this.#ended) this.#follow(this.#options.transfer.unreachable());
   }
 
   #follow(step: Step): void {
     this.#send(step.packets);
     if (step.ending) {
-      this.#close();
-      this.#options.onEnd(step.ending);
+      this.#end(step.ending);
       return;
     }
     const { deadline } = this.#options.transfer;
@@ -93,7 +100,7 @@ export class Carrier {
       // What the kernel has no room for, or refuses while the network is away, counts as lost on the way.
       if (packets.length > 0) this.#socket.sendMany([...packets]);
     } catch (error) {
-      if (error instanceof Error) this.#socketError(error);
+      this.#failed(socketError([error]));
     }
   }
 
@@ -114,6 +121,11 @@ export class Carrier {
 
   #expireAfterReading(): void {
     if (!this.#ended) this.#follow(this.#options.transfer.expire(performance.now()));
+  }
+
+  #end(ending: Ending): void {
+    this.#close();
+    this.#options.onEnd(ending);
   }
 
   #close(): void {

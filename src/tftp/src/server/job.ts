@@ -10,6 +10,7 @@ import type { PacketPool } from "../transfer/packet-pool.ts";
 import { type Ending, Transfer } from "../transfer/transfer.ts";
 import { Carrier } from "./carrier.ts";
 import type { Local } from "./listeners.ts";
+import { messageOf } from "./socket-error.ts";
 
 export interface JobOptions {
   readonly id: number;
@@ -156,9 +157,10 @@ export class Job {
 
   #refuse(error: unknown): void {
     if (this.#gone) return;
-    const told = error instanceof TftpError ? error : new TftpError("not-defined", "the server failed to open it");
+    const told =
+      error instanceof TftpError ? error : new TftpError("not-defined", "the server failed to open it");
     this.#options.answerError(told);
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     this.#options.emit({
       kind: "error",
       ...this.#about,

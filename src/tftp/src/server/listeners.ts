@@ -5,6 +5,7 @@
  */
 import { networkInterfaces } from "node:os";
 import { ADDRESS_WATCH_MS } from "../limits.ts";
+import { codeOf, messageOf, socketError } from "./socket-error.ts";
 
 type Socket = Bun.udp.Socket<"buffer">;
 
@@ -111,7 +112,7 @@ export class Listeners {
         port: this.#port,
         socket: {
           data: (_socket, bytes, port, from) => onPacket(bytes, { address: from, port }, local),
-          error: (_socket, error) => onError(address, error.message),
+          error: (...given: unknown[]) => onError(address, socketError(given).message),
         },
       });
       this.#port = requests.port;
@@ -137,12 +138,4 @@ export function ownAddresses(): string[] {
     .flatMap((list) => list ?? [])
     .filter(({ family }) => family === "IPv4")
     .map(({ address }) => address);
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && "code" in error ? error.code : undefined;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,25 +1,27 @@
 /**
- * The retransmission time, measured (RFC 6298 section 2, with limits of a LAN).
+ * The retransmission time, measured (RFC 6298 section 2, with the limits of a LAN).
  *
  *   first sample R:  srtt = R, rttvar = R/2;  later: rttvar += (|srtt - R| - rttvar)/4, srtt += (R - srtt)/8
  *   rto = srtt + 4 rttvar within the limits; doubled for every time it ran out (section 5.5).
- * Only packets that were sent once are samples (Karn: section 3): the caller sees to that.
+ *
+ * The answer to a packet that was sent twice may be the answer to either copy (Karn), so it is no sample. But one
+ * that follows the second copy sooner than a round trip can be is the answer to the first (RFC 3522): the time
+ * was too short, and this is the sample that mends it.
  */
 import { INITIAL_RETRANSMIT_MS, MAX_RETRANSMIT_MS, MIN_RETRANSMIT_MS } from "../limits.ts";
 
+/** Of the shortest time measured: an answer within less cannot be one. Half, since windows differ in length. */
+const IMPOSSIBLE_SHARE = 0.5;
+
 export class RoundTrip {
-  readonly #maxMs: number;
   #smoothedMs: number | undefined;
   #variationMs = 0;
+  #shortestMs = Infinity;
   #doublings = 0;
 
-  /** `ceilingMs` is the client's `timeout` option: it never waits longer than that. */
-  constructor(ceilingMs: number | undefined) {
-    this.#maxMs = Math.min(MAX_RETRANSMIT_MS, ceilingMs ?? MAX_RETRANSMIT_MS);
-  }
-
-  /** A packet sent once was answered after `ms`. */
-  sample(ms: number): void {
+  /** An answer to a packet that was sent once. */
+  answered(ms: number): void {
+    this.#shortestMs = Math.min(this.#shortestMs, ms);
     if (this.#smoothedMs === undefined) {
       this.#smoothedMs = ms;
       this.#variationMs = ms / 2;
@@ -30,25 +32,32 @@ export class RoundTrip {
     this.#doublings = 0;
   }
 
+  /** An answer to a packet that was sent more than once, so long after its first and its latest copy. */
+  answeredRepeated(sinceFirstMs: number, sinceLatestMs: number): void {
+    if (this.#smoothedMs === undefined) return;
+    if (this.isPossible(sinceLatestMs)) this.#doublings = 0;
+    else this.answered(sinceFirstMs);
+  }
+
+  /** Whether an answer can come `ms` after what it answers. */
+  isPossible(ms: number): boolean {
+    return this.#smoothedMs !== undefined && ms >= this.#shortestMs * IMPOSSIBLE_SHARE;
+  }
+
   /** The time to wait as measured, without the doubling. */
   get measuredMs(): number {
     const ms =
       this.#smoothedMs === undefined ? INITIAL_RETRANSMIT_MS : this.#smoothedMs + 4 * this.#variationMs;
-    return Math.min(this.#maxMs, Math.max(MIN_RETRANSMIT_MS, ms));
+    return Math.min(MAX_RETRANSMIT_MS, Math.max(MIN_RETRANSMIT_MS, ms));
   }
 
   /** The time to wait now. */
   get timeoutMs(): number {
-    return Math.min(this.#maxMs, this.measuredMs * 2 ** this.#doublings);
+    return Math.min(MAX_RETRANSMIT_MS, this.measuredMs * 2 ** this.#doublings);
   }
 
   /** The time ran out: wait twice as long for the next. */
   backOff(): void {
-    if (this.timeoutMs < this.#maxMs) this.#doublings++;
-  }
-
-  /** The client showed that it is there: wait as measured again. */
-  reset(): void {
-    this.#doublings = 0;
+    if (this.timeoutMs < MAX_RETRANSMIT_MS) this.#doublings++;
   }
 }

@@ -9,9 +9,11 @@
  *
  * What an ACK means (block numbers wrap at 65536; a window is far smaller, so there is one reading):
  * - of next-1: the window arrived; send the next one.
- * - of a block in between: RFC 7440 section 4, the receiver misses the one behind it. Go back to it at once;
- *   but when that block has been sent twice already, its ACK may come from the copy and prove no loss. Then
- *   only move on. A loss that hides there is left to the clock: so no copy ever begets copies for good.
+ * - of a block in between: RFC 7440 section 4, the receiver misses the one behind it. Go back to it at once. But
+ *   receivers say the same when a packet comes twice; after we went back in vain, the copies themselves are such
+ *   packets, and going back for them would go on for ever. Hence two exceptions, in which we only move on and
+ *   leave a loss that may hide there to the clock: an ACK of the last block that we repeated (what the copies
+ *   bring forth when nothing was lost), and one that comes sooner than an answer to the repetition can.
  * - of base-1: a duplicate. Nothing is sent, or every block would travel twice from then on (the Sorcerer's
  *   Apprentice: RFC 1123 section 4.2.3.1). It only ends a long wait that the clock has backed off to.
  * - anything else: old or invented. Ignored.
@@ -48,18 +50,19 @@ export class Transfer {
   readonly #content: Content;
   readonly #agreement: Agreement;
   readonly #pool: PacketPool;
-  readonly #roundTrip: RoundTrip;
+  readonly #roundTrip = new RoundTrip();
   readonly #giveUpMs: number;
 
   #state: TransferState;
   #base: number;
   #next: number;
-  /** The last block that was sent more than once. */
+  /** The last block that was sent more than once, and when. */
   #resent = -1;
+  #resentAt = 0;
   #lastBlock: number | undefined;
   #lastBlockBytes = 0;
   #answered = false;
-  /** The block whose ACK will be a clean measurement, and when it was sent. */
+  /** The block whose ACK measures the round trip, and when it was first sent. */
   #sample: { readonly block: number; readonly at: number } | undefined;
   #sentAt: number;
   #progressAt: number;
@@ -71,7 +74,6 @@ export class Transfer {
     this.#content = content;
     this.#agreement = agreement;
     this.#pool = pool;
-    this.#roundTrip = new RoundTrip(agreement.timeoutMs);
     this.#giveUpMs = Math.min(
       MAX_GIVE_UP_MS,
       Math.max(GIVE_UP_MS, (agreement.timeoutMs ?? 0) * GIVE_UP_TIMEOUTS),
@@ -168,18 +170,30 @@ export class Transfer {
     if (acked < this.#base - 1) return NOTHING;
     if (acked === this.#base - 1) return this.#duplicate();
 
-    if (this.#sample && acked >= this.#sample.block) {
-      this.#roundTrip.sample(now - this.#sample.at);
-      this.#sample = undefined;
-    }
+    this.#measure(acked, now);
     this.#base = acked + 1;
     this.#progressAt = now;
     this.#answered = true;
     this.#expiries = 0;
     if (this.#state === "offering") this.#state = moved(this.#state, "agreed");
     if (acked === this.#lastBlock) return this.#end("finished", { how: "done", confirmed: true });
-    if (this.#base < this.#next && acked > this.#resent) return this.#resend(now);
-    return this.#send(this.#next, now);
+    return this.#base < this.#next && this.#provesLoss(acked, now)
+      ? this.#resend(now)
+      : this.#send(this.#next, now);
+  }
+
+  #measure(acked: number, now: number): void {
+    if (!this.#sample || acked < this.#sample.block) return;
+    const ms = now - this.#sample.at;
+    if (this.#sample.block > this.#resent) this.#roundTrip.answered(ms);
+    else this.#roundTrip.answeredRepeated(ms, now - this.#sentAt);
+    this.#sample = undefined;
+  }
+
+  /** Whether an ACK in the middle of what is in flight says that the block behind it was lost: see above. */
+  #provesLoss(acked: number, now: number): boolean {
+    if (acked > this.#resent) return true;
+    return acked < this.#resent && this.#roundTrip.isPossible(now - this.#resentAt);
   }
 
   #duplicate(): Step {
@@ -198,7 +212,7 @@ export class Transfer {
   #resend(now: number): Step {
     this.#retransmits += this.#next - this.#base;
     this.#resent = this.#next - 1;
-    this.#sample = undefined;
+    this.#resentAt = now;
     return this.#send(this.#base, now);
   }
 
@@ -206,7 +220,8 @@ export class Transfer {
   #send(first: number, now: number): Step {
     const packets = this.#packets(first);
     const end = first + packets.length;
-    if (first === this.#next && packets.length > 0) this.#sample = { block: end - 1, at: now };
+    if (end > this.#next && (!this.#sample || first === this.#next))
+      this.#sample = { block: end - 1, at: now };
     this.#next = Math.max(this.#next, end);
     this.#sentAt = now;
     this.#deadline = Math.min(now + this.#roundTrip.timeoutMs, this.#progressAt + this.#giveUpMs);
