@@ -19,6 +19,7 @@ login_target() {
   }
   SESSION=$(login_session)
   login_wait_for_disk || return 1
+  disk_never_gives_up
   login_adopt || return 1
   say login ok "$(parameter iscsi.target) is $DEV/$DISK, $(disk_size)"
 }
@@ -39,7 +40,7 @@ login_run() {
 
 login_initiator() {
   value=$(parameter iscsi.initiator)
-  printf '%s' "${value:-iqn.2026-01.org.pinetboot:$(machine_hostname)}"
+  printf '%s' "${value:-iqn.2026-01.net.pinetboot:$(machine_hostname)}"
 }
 
 # The words of iscsistart, in words for people.
@@ -82,24 +83,36 @@ login_wait_for_disk() {
   while ! DISK=$(login_disk "$(parameter iscsi.lun)"); do
     disk_waited=$((disk_waited + 1))
     if [ "$disk_waited" -gt "$DISK_PATIENCE_SECONDS" ]; then
-      say login fail "$(parameter iscsi.target) shows no disk$(lun_words)" \
-        "correct iscsi.lun in $(parameter_source iscsi.lun), or add a disk to the target"
+      login_say_no_disk
       return 1
     fi
     sleep 1
   done
 }
 
-lun_words() {
-  value=$(parameter iscsi.lun)
-  printf '%s' "${value:+ as LUN $value}"
+login_say_no_disk() {
+  if [ -n "$(parameter iscsi.lun)" ]; then
+    say login fail "$(parameter iscsi.target) has no disk as LUN $(parameter iscsi.lun)" \
+      "correct iscsi.lun in $(parameter_source iscsi.lun)"
+  else
+    say login fail "$(parameter iscsi.target) has no disk" "add one to the target"
+  fi
 }
 
 login_disk() {
-  for disk_path in "$SYS/class/iscsi_session/$SESSION"/device/target*/*:*:*:"${1:-*}"/block/*; do
+  for disk_path in "$SYS/class/iscsi_session/$SESSION"/device/target*/*:*:*:${1:-*}/block/*; do
     [ -e "$disk_path" ] && printf '%s' "${disk_path##*/}" && return 0
   done
   return 1
+}
+
+# The kernel fails a command that needs a second try when it is older than six times its timeout, 180 s: every command
+# that waited for a target away that long, as the first answer after a new login is always a unit attention. Measured:
+# a root whose target was silent for 180 s lost a write. Without a limit of tries it has no limit of time.
+disk_never_gives_up() {
+  for retries_path in "$SYS/class/block/$DISK"/device/scsi_disk/*/max_retries; do
+    printf '%s' -1 >"$retries_path"
+  done
 }
 
 disk_size() {

@@ -23,7 +23,7 @@ machine_mac() {
 # The name that a router's list of leases shows.
 machine_hostname() {
   case "$SERIAL" in
-    ????????*) printf 'pi-%s' "$SERIAL" | sed 's/pi-.*\(........\)$/pi-\1/' ;;
+    ????????*) printf 'pi-%s' "$SERIAL" | sed 's|^pi-.*\(........\)$|pi-\1|' ;;
     *) printf 'pi-%s' "$MAC" | tr -d : ;;
   esac
 }

@@ -17,7 +17,7 @@ say() {
   say_fix=$(one_line "$4")
   for console in $CONSOLES; do
     printf '[pinetboot] stage=%s state=%s %s%s\n' "$1" "$2" "$say_detail" "${say_fix:+ - $say_fix}" \
-      >"$console" 2>/dev/null || : # a console that went away must not stop the boot
+      >>"$console" 2>/dev/null || : # a console that went away must not stop the boot
   done
   report "$1" "$2" "$say_detail" "$say_fix"
 }
@@ -43,10 +43,10 @@ retry_after_failure() {
   retry_left=$1
   while [ "$retry_left" -gt 0 ]; do
     for console in $CONSOLES; do
-      printf '\r[pinetboot] trying again in %2d s ' "$retry_left" >"$console" 2>/dev/null || :
+      printf '\r[pinetboot] trying again in %2d s ' "$retry_left" >>"$console" 2>/dev/null || :
     done
     sleep 1
     retry_left=$((retry_left - 1))
   done
-  for console in $CONSOLES; do printf '\n' >"$console" 2>/dev/null || :; done
+  for console in $CONSOLES; do printf '\n' >>"$console" 2>/dev/null || :; done
 }

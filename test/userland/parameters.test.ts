@@ -1,0 +1,149 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { describeWith } from "../support/tools.ts";
+import { type ShellResult, ShimShell } from "./shim-shell.ts";
+
+const SHOW = `parameters_get; for key in ip port lun target mode; do printf '%s ' "$(parameter iscsi.$key)"; done`;
+
+describeWith(["busybox"], "which disk the shim boots from", () => {
+  let shell: ShimShell;
+  beforeEach(() => {
+    shell = new ShimShell();
+    shell.program("date", "exit 0");
+    shell.write("keep/lease/serverid", "192.168.1.1");
+  });
+  afterEach(() => shell.dispose());
+
+  /** The boot endpoint answers these texts, one a question; after the last one nobody listens. */
+  const endpointAnswers = (...answers: string[]): void => {
+    for (const [index, answer] of answers.entries()) shell.write(`answers/${index}`, answer);
+    const dir = shell.path("answers");
+    shell.program(
+      "wget",
+      `n=$(cat '${dir}/next' 2>/dev/null || echo 0)
+      echo $((n + 1)) >'${dir}/next'
+      [ -f "${dir}/$n" ] || { echo "wget: can't connect to remote host: Connection refused" >&2; exit 1; }
+      cat "${dir}/$n"`,
+    );
+  };
+  const rootPath = (text: string): void => shell.write("keep/lease/rootpath", text);
+  const mode = (text: string): void => shell.write("keep/lease/opt224", Buffer.from(text).toString("hex"));
+  const commandLine = (text: string): void => shell.write("state/cmdline-for-test", text);
+  const run = (script: string): ShellResult =>
+    shell.run(
+      `touch "$STATE/cmdline-for-test"; tr ' ' '\\n' <"$STATE/cmdline-for-test" | values_from_lines cmdline
+      SERVER=$(value_get cmdline pinetboot.server); ${script}`,
+    );
+
+  test("DHCP option 17 in the form of RFC 4173", () => {
+    rootPath("iscsi:192.168.1.10:6:3261:2:iqn.2024-01.local:pi4-root");
+    expect(run(SHOW).text).toBe("192.168.1.10 3261 2 iqn.2024-01.local:pi4-root  ");
+  });
+
+  test("DHCP option 17 with empty fields, and the mode of option 224", () => {
+    rootPath("iscsi:192.168.1.10:::1:iqn.2024-01.local:pi4-root");
+    mode("pivot");
+    expect(run(SHOW).text).toBe("192.168.1.10  1 iqn.2024-01.local:pi4-root pivot ");
+  });
+
+  test("DHCP option 17 with an IPv6 server and no LUN", () => {
+    rootPath("iscsi:[fd00::1]::::iqn.2024-01.local:a:b:c");
+    expect(run(SHOW).text).toBe("fd00::1   iqn.2024-01.local:a:b:c  ");
+  });
+
+  test.each(["192.168.1.5:/srv/nfs", "iscsi:10.0.0.1:iqn.2024-01.local:x", "iscsi:10.0.0.1:::1:", "iscsi:"])(
+    "an option 17 that is no iSCSI disk is shown with its server: %s",
+    (text) => {
+      rootPath(text);
+      const { said } = run("parameters_get");
+      expect(said).toContain(`DHCP option 17 from 192.168.1.1 is '${text}', not an iSCSI disk`);
+      expect(said).toContain("stage=parameters state=fail nobody says which disk to boot from");
+    },
+  );
+
+  test("the command line wins over the boot endpoint, and that over DHCP, value by value", () => {
+    commandLine("pinetboot.server=10.0.0.2:8069 iscsi.port=1");
+    endpointAnswers(
+      "state=ready\niscsi.ip=10.0.0.2\niscsi.port=2\niscsi.target=iqn.2026-01.x:end\niscsi.lun=0\n",
+    );
+    rootPath("iscsi:10.0.0.3::3:3:iqn.2026-01.x:dhcp");
+    mode("pivot");
+    expect(run(SHOW).text).toBe("10.0.0.2 1 0 iqn.2026-01.x:end pivot ");
+  });
+
+  test("a complete command line does not wait for a boot endpoint where nobody chooses", () => {
+    commandLine("pinetboot.server=10.0.0.2:8069 iscsi.ip=10.0.0.9 iscsi.target=iqn.2026-01.x:line");
+    endpointAnswers("state=waiting\n");
+    expect(run(SHOW).text).toBe("10.0.0.9   iqn.2026-01.x:line  ");
+  });
+
+  test("an endpoint that does not answer is said, and DHCP's disk is used", () => {
+    commandLine("pinetboot.server=10.0.0.2:8069");
+    endpointAnswers();
+    rootPath("iscsi:10.0.0.3:::3:iqn.2026-01.x:dhcp");
+    const { said } = run("parameters_get");
+    expect(said).toContain(
+      "http://10.0.0.2:8069 does not answer: wget: can't connect to remote host: Connection refused",
+    );
+    expect(said).toContain("state=ok iqn.2026-01.x:dhcp at 10.0.0.3:3260, from the DHCP server 192.168.1.1");
+  });
+
+  test("while nobody has chosen, the server's words are shown once and the question is asked again at once", () => {
+    commandLine("pinetboot.server=10.0.0.2:8069");
+    const waiting = "state=waiting\nmessage=Choose an image on laptop, code 42\n";
+    endpointAnswers(
+      waiting,
+      waiting,
+      waiting,
+      "state=ready\niscsi.ip=10.0.0.2\niscsi.target=iqn.2026-01.x:y\n",
+    );
+    const lines = run("parameters_get").said.trim().split("\n");
+    expect(lines).toEqual([
+      "[pinetboot] stage=parameters state=start asking which disk to boot from",
+      "[pinetboot] stage=parameters state=progress Choose an image on laptop, code 42",
+      "[pinetboot] stage=parameters state=ok iqn.2026-01.x:y at 10.0.0.2:3260, from http://10.0.0.2:8069",
+    ]);
+  });
+
+  test("a refusal is shown with the server's reason, and DHCP does not go around it", () => {
+    commandLine("pinetboot.server=10.0.0.2:8069");
+    endpointAnswers("state=refused\nmessage=this Pi was forgotten\n");
+    rootPath("iscsi:10.0.0.3:::3:iqn.2026-01.x:dhcp");
+    const { said, exitCode } = run("parameters_get");
+    expect(said).toContain("state=fail the server refused: this Pi was forgotten");
+    expect(exitCode).not.toBe(0);
+  });
+
+  test("an answer of something else than a boot server is called that", () => {
+    commandLine("pinetboot.server=10.0.0.2:80");
+    endpointAnswers("<html>Welcome to your router</html>\n");
+    expect(run("parameters_get").said).toContain(
+      "state=fail http://10.0.0.2:80 gave an answer that is not a boot server's - does pinetboot.server= name the right computer?",
+    );
+  });
+
+  test.each([
+    ["iscsi.port=0", "iscsi.port=0 from the kernel command line is not a number from 1 to 65535"],
+    ["iscsi.port=32x", "iscsi.port=32x from the kernel command line is not a number"],
+    ["iscsi.port=999999999999999999999", "is not a number from 1 to 65535"],
+    ["iscsi.lun=-1", "iscsi.lun=-1 from the kernel command line is not a number from 0 to 16383"],
+    [
+      "iscsi.ip=10.0.0.1;reboot",
+      "iscsi.ip=10.0.0.1;reboot from the kernel command line is not an IP address",
+    ],
+    ["iscsi.target=iqn.2026-01.x/../y", "from the kernel command line is not an iSCSI name"],
+    ["iscsi.mode=usb", "iscsi.mode=usb from the kernel command line is not a boot mode of this shim (pivot)"],
+  ])("a wrong value is said with its source: %s", (words, wanted) => {
+    rootPath("iscsi:10.0.0.3:::3:iqn.2026-01.x:dhcp");
+    commandLine(words);
+    const { said, exitCode } = run("parameters_get");
+    expect(said).toContain(wanted);
+    expect(exitCode).not.toBe(0);
+  });
+
+  test("a wrong value of DHCP is said with the DHCP server's address", () => {
+    rootPath("iscsi:10.0.0.3::http:3:iqn.2026-01.x:dhcp");
+    expect(run("parameters_get").said).toContain(
+      "iscsi.port=http from the DHCP server 192.168.1.1 is not a number",
+    );
+  });
+});
