@@ -1,0 +1,94 @@
+/**
+ * Everything that belongs to one data folder, open: the state, the images, the sessions, the Pis, the events.
+ * Both `serve` and a command that runs without a server stand on it; only one process at a time can.
+ */
+import { mkdir } from "node:fs/promises";
+import { ImageLibrary } from "../images/library.ts";
+import { EventLog } from "./events.ts";
+import { ImageJobs } from "./images/jobs.ts";
+import { PiRegistry } from "./pis/registry.ts";
+import { PiService } from "./pis/service.ts";
+import { SessionDisks } from "./sessions/disks.ts";
+import { SessionService } from "./sessions/service.ts";
+import { StateDatabase } from "./state/database.ts";
+import { takeFolderLock } from "./state/folder-lock.ts";
+import { folderPaths } from "./state/folder.ts";
+import { giveToCaller, makeFolder } from "./system/caller.ts";
+
+export interface Appliance {
+  readonly dataFolder: string;
+  readonly events: EventLog;
+  readonly library: ImageLibrary;
+  readonly sessions: SessionService;
+  readonly pis: PiService;
+  readonly registry: PiRegistry;
+  readonly imports: ImageJobs;
+  readonly database: StateDatabase;
+  /** Who needs an image, in words; empty when nobody does. */
+  usersOfImage(id: string): string[];
+  /** Closes every disk and file and gives the folder back. */
+  close(): Promise<void>;
+}
+
+export interface ApplianceOptions {
+  readonly dataFolder: string;
+  /** What this process does with the folder, for whoever finds it locked: "pinetboot serve". */
+  readonly purpose: string;
+}
+
+/**
+ * Opens the data folder, which is made when it is not there.
+ * Throws ApplianceError "data-folder-locked" or "data-folder-newer".
+ */
+export async function openAppliance({ dataFolder, purpose }: ApplianceOptions): Promise<Appliance> {
+  const paths = folderPaths(dataFolder);
+  // The database holds the secrets of the sessions: nobody else may look into the folder.
+  makeFolder(dataFolder, 0o700);
+  const lock = takeFolderLock(paths.lock, purpose);
+  try {
+    for (const folder of [paths.images, paths.overlays]) {
+      await mkdir(folder, { recursive: true });
+      giveToCaller(folder);
+    }
+    const database = new StateDatabase(paths.database);
+    const events = new EventLog();
+    const library = await ImageLibrary.open(paths.images);
+    const disks = new SessionDisks(paths.overlays, library, (session, lun, words) =>
+      events.emit({
+        pi: session.pi,
+        stage: "session",
+        state: "progress",
+        detail: `Disk ${lun} of ${session.id}: ${words}`,
+      }),
+    );
+    const sessions = new SessionService({ database, library, disks, events });
+    const registry = new PiRegistry(database.sqlite);
+    const imports = new ImageJobs(library, events);
+    return {
+      dataFolder,
+      events,
+      library,
+      sessions,
+      registry,
+      pis: new PiService({ registry, sessions, library, events }),
+      imports,
+      database,
+      usersOfImage: (id) => [
+        ...sessions.usersOf(id),
+        ...registry
+          .all()
+          .filter(({ assignment }) => assignment?.image === id)
+          .map(({ key }) => `Pi ${key}`),
+      ],
+      async close() {
+        await imports.cancelAll();
+        await disks.closeAll();
+        await database.close();
+        lock.release();
+      },
+    };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}

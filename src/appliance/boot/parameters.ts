@@ -1,0 +1,40 @@
+/**
+ * What the boot endpoint tells a shim: lines of `key=value`, the value raw to the end of its line.
+ *
+ *   state=ready            | waiting | refused
+ *   clock=1764000000         Unix seconds: a Pi has no clock of its own
+ *   server=laptop            the name of this computer
+ *   message=...              words for the Pi's screen
+ *   iscsi.ip= iscsi.port= iscsi.target= iscsi.lun= iscsi.mode= iscsi.initiator= iscsi.username= iscsi.password=
+ */
+
+export interface IscsiParameters {
+  readonly ip: string;
+  readonly port: number;
+  readonly target: string;
+  readonly lun: number;
+  readonly mode: string;
+  readonly initiator: string;
+  readonly username: string;
+  readonly password: string;
+}
+
+export interface BootParameters {
+  readonly state: "ready" | "waiting" | "refused";
+  readonly clockSeconds: number;
+  readonly server: string;
+  readonly message: string;
+  readonly iscsi?: IscsiParameters;
+}
+
+/** Renders the answer. Line ends inside a value would forge a key, so they become spaces. */
+export function renderParameters({ state, clockSeconds, server, message, iscsi }: BootParameters): string {
+  const pairs: [string, string | number][] = [
+    ["state", state],
+    ["clock", clockSeconds],
+    ["server", server],
+    ["message", message],
+    ...Object.entries(iscsi ?? {}).map(([key, value]): [string, string | number] => [`iscsi.${key}`, value]),
+  ];
+  return pairs.map(([key, value]) => `${key}=${String(value).replace(/[\r\n]+/g, " ")}\n`).join("");
+}

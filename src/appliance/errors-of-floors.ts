@@ -1,0 +1,28 @@
+/** Errors of the floors below, in the appliance's own words. */
+import { ImageError } from "../images/image-error.ts";
+import { ShimError } from "../shim/index.ts";
+import { ApplianceError, errnoOf, type ErrorCode, wordsOf } from "./errors.ts";
+
+const CODE_OF_IMAGE_ERROR: Partial<Record<string, ErrorCode>> = {
+  "unknown-image": "not-found",
+  "in-use": "in-use",
+  "name-taken": "already-exists",
+  "no-space": "no-space",
+  io: "internal",
+};
+
+/** Anything that was thrown, as an ApplianceError. An unknown one is "internal" and keeps its cause. */
+export function toApplianceError(error: unknown): ApplianceError {
+  if (error instanceof ApplianceError) return error;
+  if (error instanceof ImageError)
+    return new ApplianceError(CODE_OF_IMAGE_ERROR[error.code] ?? "bad-request", error.message, error.fix, {
+      cause: error,
+    });
+  if (error instanceof ShimError)
+    return new ApplianceError("shim-unavailable", error.message, error.fix, { cause: error });
+  if (errnoOf(error) === "ENOSPC")
+    return new ApplianceError("no-space", wordsOf(error), "Make room on the disk of the data folder.", {
+      cause: error,
+    });
+  return new ApplianceError("internal", wordsOf(error), undefined, { cause: error });
+}

@@ -1,0 +1,30 @@
+/** The appliance: what is decided, kept and served. */
+export { type Appliance, type ApplianceOptions, openAppliance } from "./appliance.ts";
+export type { BootPolicyOptions } from "./boot/director.ts";
+export { ADOPT_POLICIES, type AdoptPolicy } from "./decide.ts";
+export { formatDuration, parseDuration } from "./durations.ts";
+export { ApplianceError, ERROR_CODES, errnoOf, type ErrorCode, wordsOf } from "./errors.ts";
+export { toApplianceError } from "./errors-of-floors.ts";
+export type { ApplianceEvent } from "./events.ts";
+export type { ImportJob } from "./images/jobs.ts";
+export { isLocalAddress, localAddresses, outwardAddress } from "./net/addresses.ts";
+export { BOOT_MODES, type BootMode, parsePiKey, SHIM_VARIANTS, type ShimVariant } from "./pis/record.ts";
+export type { PiView } from "./pis/service.ts";
+export { explainBindError } from "./serve/bind-errors.ts";
+export { DHCP_MODES, type DhcpMode } from "./serve/dhcp.ts";
+export { type ServeOptions, type Serving, startServing } from "./serve/serving.ts";
+export type { BuildLine } from "./serve/shim-keeper.ts";
+export { BLANK, type SessionRecord } from "./sessions/record.ts";
+export type { DiskRequest } from "./sessions/service.ts";
+export { formatSize, parseSize } from "./sizes.ts";
+export { BOOT_STAGES, type BootStage, hasReached, isBootStage, STAGE_STATES } from "./stages.ts";
+export { folderPaths } from "./state/folder.ts";
+export { lockHolder } from "./state/folder-lock.ts";
+export {
+  defaultCacheFolder,
+  defaultDataFolder,
+  giveToCaller,
+  giveTreeToCaller,
+  sudoCaller,
+} from "./system/caller.ts";
+export { dropPrivileges } from "./system/privileges.ts";

@@ -1,0 +1,56 @@
+/** What is known of a Raspberry Pi, and what a person chose for it. */
+
+export const BOOT_MODES = ["pivot", "kexec", "usb"] as const;
+export const SHIM_VARIANTS = ["ethernet", "wifi"] as const;
+
+export type BootMode = (typeof BOOT_MODES)[number];
+export type ShimVariant = (typeof SHIM_VARIANTS)[number];
+
+export interface Assignment {
+  /** Id of the image. */
+  readonly image: string;
+  readonly mode: BootMode;
+  readonly variant: ShimVariant;
+  readonly persistent: boolean;
+}
+
+export interface PiRecord {
+  /** The low 8 hex digits of the serial number, or the MAC address of a Pi that never told its serial. */
+  readonly key: string;
+  /** 16 hex digits when the shim has said it, 8 when only the firmware has; null when unknown. */
+  readonly serial: string | null;
+  /** "dc:a6:32:01:36:c2" */
+  readonly mac: string | null;
+  readonly model: string | null;
+  /** The IPv4 address that it was last seen with. */
+  readonly address: string | null;
+  /** What a person or `--adopt default` chose; null while nobody has. */
+  readonly assignment: Assignment | null;
+  /** Unix milliseconds. */
+  readonly firstSeen: number;
+  readonly lastSeen: number;
+}
+
+/** What a packet, a file request or the shim tells about a Pi; each alone may be missing. */
+export interface PiSighting {
+  readonly serial?: string | undefined;
+  readonly mac?: string | undefined;
+  readonly model?: string | undefined;
+  readonly address?: string | undefined;
+}
+
+const KEY_PATTERN = /^(?:[0-9a-f]{8}|[0-9a-f]{2}(?::[0-9a-f]{2}){5})$/;
+
+/** The key that a sighting gives: the serial's low word before the MAC; undefined when it has neither. */
+export function piKeyOf({ serial, mac }: PiSighting): string | undefined {
+  const digits = serial?.toLowerCase();
+  if (digits !== undefined && /^[0-9a-f]{8,16}$/.test(digits) && !/^0+$/.test(digits.slice(-8)))
+    return digits.slice(-8);
+  const address = mac?.toLowerCase().replaceAll("-", ":");
+  return address !== undefined && KEY_PATTERN.test(address) ? address : undefined;
+}
+
+/** Reads what a person types for a Pi: 8 to 16 hex digits of a serial, or a MAC with colons or dashes. */
+export function parsePiKey(text: string): string | undefined {
+  return piKeyOf({ serial: text }) ?? piKeyOf({ mac: text });
+}

@@ -1,0 +1,187 @@
+/** The Pis that were seen, in SQLite with a copy in memory. Seeing one again under a better name joins the records. */
+import type { Database } from "bun:sqlite";
+import {
+  type Assignment,
+  BOOT_MODES,
+  type PiRecord,
+  piKeyOf,
+  type PiSighting,
+  SHIM_VARIANTS,
+} from "./record.ts";
+
+interface PiRow {
+  key: string;
+  serial: string | null;
+  mac: string | null;
+  model: string | null;
+  address: string | null;
+  image: string | null;
+  mode: string;
+  variant: string;
+  persistent: number;
+  first_seen: number;
+  last_seen: number;
+}
+
+/** A hostile host can invent serial numbers: beyond this many Pis without a choice, new ones are not recorded. */
+export const UNAPPROVED_PIS_MAX = 256;
+/** `last_seen` is for people: writing it at most this often keeps a chatty Pi from filling the log. */
+const SEEN_RESOLUTION_MS = 10_000;
+
+export class PiRegistry {
+  readonly #sqlite: Database;
+  readonly #now: () => number;
+  readonly #byKey = new Map<string, PiRecord>();
+
+  constructor(sqlite: Database, now: () => number = Date.now) {
+    this.#sqlite = sqlite;
+    this.#now = now;
+    for (const row of sqlite.query<PiRow, []>("SELECT * FROM pis ORDER BY first_seen, key").all())
+      this.#byKey.set(row.key, recordOf(row));
+  }
+
+  /** Every Pi, in the order of their first appearance. */
+  all(): readonly PiRecord[] {
+    return [...this.#byKey.values()];
+  }
+
+  byKey(key: string): PiRecord | undefined {
+    return this.#byKey.get(key);
+  }
+
+  byMac(mac: string): PiRecord | undefined {
+    const wanted = mac.toLowerCase();
+    return this.all().find((pi) => pi.mac === wanted);
+  }
+
+  /** The Pi that was last seen with this address. */
+  byAddress(address: string): PiRecord | undefined {
+    return this.all()
+      .filter((pi) => pi.address === address)
+      .toSorted((a, b) => b.lastSeen - a.lastSeen)[0];
+  }
+
+  /** The record that a sighting is about, without changing anything. */
+  find(sighting: PiSighting): PiRecord | undefined {
+    const key = piKeyOf(sighting);
+    const known = key === undefined ? undefined : this.#byKey.get(key);
+    return known ?? (sighting.mac === undefined ? undefined : this.byMac(sighting.mac));
+  }
+
+  /** How many Pis nobody has chosen anything for. */
+  get unapproved(): number {
+    return this.all().filter((pi) => pi.assignment === null).length;
+  }
+
+  /**
+   * Records a sighting and returns the Pi, or undefined when it names none or when there are already
+   * `UNAPPROVED_PIS_MAX` that nobody has chosen anything for.
+   */
+  see(sighting: PiSighting): PiRecord | undefined {
+    const key = piKeyOf(sighting);
+    if (key === undefined) return undefined;
+    const known = this.find(sighting);
+    if (!known && this.unapproved >= UNAPPROVED_PIS_MAX) return undefined;
+    const now = this.#now();
+    const record: PiRecord = {
+      key: known && key.includes(":") ? known.key : key,
+      serial: longest(known?.serial, sighting.serial?.toLowerCase()),
+      mac: sighting.mac?.toLowerCase() ?? known?.mac ?? null,
+      model: sighting.model ?? known?.model ?? null,
+      address: sighting.address ?? known?.address ?? null,
+      assignment: known?.assignment ?? null,
+      firstSeen: known?.firstSeen ?? now,
+      lastSeen: now,
+    };
+    if (known && isSame(known, record) && now - known.lastSeen < SEEN_RESOLUTION_MS) return known;
+    if (known && known.key !== record.key) this.forget(known.key);
+    this.#write(record);
+    return record;
+  }
+
+  /** Records a person's choice; a Pi that was never seen is recorded with it, so that it can be chosen for in advance. */
+  assign(key: string, assignment: Assignment): PiRecord {
+    const known = this.#byKey.get(key);
+    const now = this.#now();
+    const record: PiRecord = known
+      ? { ...known, assignment }
+      : {
+          key,
+          serial: key.includes(":") ? null : key,
+          mac: key.includes(":") ? key : null,
+          model: null,
+          address: null,
+          assignment,
+          firstSeen: now,
+          lastSeen: now,
+        };
+    this.#write(record);
+    return record;
+  }
+
+  forget(key: string): void {
+    this.#sqlite.query("DELETE FROM pis WHERE key = ?").run(key);
+    this.#byKey.delete(key);
+  }
+
+  #write(record: PiRecord): void {
+    const { assignment } = record;
+    this.#sqlite
+      .query(
+        `INSERT OR REPLACE INTO pis (key, serial, mac, model, address, image, mode, variant, persistent, first_seen, last_seen)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      )
+      .run(
+        record.key,
+        record.serial,
+        record.mac,
+        record.model,
+        record.address,
+        assignment?.image ?? null,
+        assignment?.mode ?? "pivot",
+        assignment?.variant ?? "ethernet",
+        Number(assignment?.persistent ?? true),
+        record.firstSeen,
+        record.lastSeen,
+      );
+    this.#byKey.set(record.key, record);
+  }
+}
+
+function recordOf(row: PiRow): PiRecord {
+  const assignment: Assignment | null =
+    row.image === null
+      ? null
+      : {
+          image: row.image,
+          mode: BOOT_MODES.find((mode) => mode === row.mode) ?? "pivot",
+          variant: SHIM_VARIANTS.find((variant) => variant === row.variant) ?? "ethernet",
+          persistent: row.persistent !== 0,
+        };
+  return {
+    key: row.key,
+    serial: row.serial,
+    mac: row.mac,
+    model: row.model,
+    address: row.address,
+    assignment,
+    firstSeen: row.first_seen,
+    lastSeen: row.last_seen,
+  };
+}
+
+/** The shim says 16 digits where the firmware said 8: the fuller one stays. */
+function longest(known: string | null | undefined, seen: string | undefined): string | null {
+  if (seen === undefined || seen === "") return known ?? null;
+  return (known?.length ?? 0) > seen.length ? (known ?? null) : seen;
+}
+
+function isSame(a: PiRecord, b: PiRecord): boolean {
+  return (
+    a.key === b.key &&
+    a.serial === b.serial &&
+    a.mac === b.mac &&
+    a.model === b.model &&
+    a.address === b.address
+  );
+}

@@ -1,0 +1,213 @@
+/**
+ * The boot endpoint: what a shim asks and tells over HTTP on the LAN, and nothing else.
+ *
+ *   GET  /v1/parameters?serial=&mac=&boot=&model=   held while nobody has chosen, at most 25 s
+ *   POST /v1/report  (form: serial mac boot stage state detail fix)   -> 204
+ */
+import { hostname as computerName } from "node:os";
+import { type Caller, BODY_MAX_BYTES, parseCaller, parseReport } from "../boot/requests.ts";
+import type { Director } from "../boot/director.ts";
+import type { WaitingRoom } from "../boot/hold.ts";
+import { type BootParameters, type IscsiParameters, renderParameters } from "../boot/parameters.ts";
+import { RateLimit } from "../boot/rate.ts";
+import type { Assignment, PiRecord } from "../pis/record.ts";
+import type { BootPlan } from "../decide.ts";
+import type { EventLog } from "../events.ts";
+import { IQN_PREFIX } from "../ids.ts";
+import {
+  addressFacing,
+  isLocalAddress,
+  localAddresses,
+  outwardAddress,
+  plainAddress,
+} from "../net/addresses.ts";
+import type { SessionService } from "../sessions/service.ts";
+
+/** Shorter than the time after which busybox's wget and the NATs of this world lose patience. */
+const HOLD_MS = 25_000;
+/** A shim reports some ten steps a boot, and progress twice a second at most. */
+const REPORTS_BURST = 50;
+const REPORTS_PER_SECOND = 5;
+
+export interface BootEndpointOptions {
+  readonly hostname: string;
+  readonly port: number;
+  /** Names of the interfaces whose networks are answered; none for every one. */
+  readonly interfaces: readonly string[];
+  readonly director: Director;
+  readonly sessions: SessionService;
+  readonly events: EventLog;
+  readonly waiting: WaitingRoom;
+  /** The iSCSI server's real port; undefined while it is not served. */
+  readonly iscsiPort: () => number | undefined;
+}
+
+export interface BootEndpoint {
+  readonly address: string;
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+/** Listens; throws the system's error when it cannot. */
+export function startBootEndpoint(options: BootEndpointOptions): BootEndpoint {
+  const reports = new RateLimit(REPORTS_BURST, REPORTS_PER_SECOND);
+  const server = Bun.serve({
+    hostname: options.hostname,
+    port: options.port,
+    // Longer than a held request; a peer that sends nothing goes after it.
+    idleTimeout: 60,
+    maxRequestBodySize: BODY_MAX_BYTES,
+    async fetch(request, server) {
+      const remote = plainAddress(server.requestIP(request)?.address ?? "");
+      const url = new URL(request.url);
+      // A Pi's login is told here: only to the networks that the person chose.
+      if (options.interfaces.length > 0 && !addressFacing(remote, localAddresses(options.interfaces)))
+        return new Response("not for this network\n", { status: 403 });
+      if (request.method === "GET" && url.pathname === "/v1/parameters")
+        return giveParameters(options, request, url, remote);
+      if (request.method === "POST" && url.pathname === "/v1/report")
+        return takeReport(options, reports, request, remote);
+      return new Response("not found\n", { status: 404 });
+    },
+    error: () => new Response("the server failed; see its log\n", { status: 500 }),
+  });
+  return {
+    address: server.hostname ?? options.hostname,
+    port: server.port ?? options.port,
+    async stop() {
+      options.waiting.call();
+      await server.stop(true);
+    },
+  };
+}
+
+async function giveParameters(
+  options: BootEndpointOptions,
+  request: Request,
+  url: URL,
+  remote: string,
+): Promise<Response> {
+  const caller = parseCaller(url.searchParams);
+  if (!caller) return new Response("serial or mac, and boot, are needed\n", { status: 400 });
+  const { director, events, waiting } = options;
+  const { pi, plan: first } = director.direct({ ...caller, address: remote });
+  if (!pi) return text(answer("refused", wordsOfPlan(first)));
+  events.emit({ pi: pi.key, stage: "parameters", state: "start", detail: `Asked from ${remote}` });
+  const deadline = Date.now() + HOLD_MS;
+  let plan = first;
+  for (let said = ""; isWaiting(plan); plan = director.plan(pi, remote)) {
+    if (plan.message !== said)
+      events.emit({
+        pi: pi.key,
+        stage: "parameters",
+        state: "progress",
+        detail: plan.message,
+        fix: plan.fix,
+      });
+    said = plan.message;
+    const left = deadline - Date.now();
+    if (left <= 0 || request.signal.aborted) return text(answer("waiting", wordsOfPlan(plan)));
+    await waiting.wait(pi.key, left, request.signal);
+  }
+  if (plan.kind !== "boot") {
+    events.emit({ pi: pi.key, stage: "parameters", state: "fail", detail: wordsOfPlan(plan), fix: plan.fix });
+    return text(answer("refused", `${wordsOfPlan(plan)}. ${plan.fix}`));
+  }
+  return text(
+    await readyAnswer(options, { pi, caller, assignment: plan.assignment, local: reached(url, remote) }),
+  );
+}
+
+interface Chosen {
+  readonly pi: PiRecord;
+  readonly caller: Caller;
+  readonly assignment: Assignment;
+  readonly local: string;
+}
+
+async function readyAnswer(options: BootEndpointOptions, chosen: Chosen): Promise<BootParameters> {
+  const { sessions, events, iscsiPort } = options;
+  const { pi, caller, assignment, local } = chosen;
+  const port = iscsiPort();
+  if (port === undefined) {
+    const words = "The iSCSI service of this server does not run";
+    events.emit({
+      pi: pi.key,
+      stage: "parameters",
+      state: "fail",
+      detail: words,
+      fix: "See the server's first lines.",
+    });
+    return answer("refused", words);
+  }
+  const session = await sessions.forPi(pi.key, assignment);
+  await sessions.noteBoot(session.id, caller.bootId);
+  const iscsi: IscsiParameters = {
+    ip: local,
+    port,
+    target: session.iqn,
+    lun: 0,
+    mode: assignment.mode,
+    initiator: `${IQN_PREFIX}pi.${pi.key.replaceAll(":", "-")}`,
+    username: session.chapUser,
+    password: session.chapSecret,
+  };
+  events.emit({
+    pi: pi.key,
+    stage: "parameters",
+    state: "ok",
+    detail: `Session ${session.id} at ${local}:${port}`,
+  });
+  return { ...answer("ready", "The disk is ready"), iscsi };
+}
+
+async function takeReport(
+  { director, events }: BootEndpointOptions,
+  limit: RateLimit,
+  request: Request,
+  remote: string,
+): Promise<Response> {
+  if (!limit.take(remote)) return new Response("too many reports\n", { status: 429 });
+  const words = new URLSearchParams(await request.text());
+  const caller = parseCaller(words);
+  const report = parseReport(words);
+  if (!caller || !report) return new Response("that is no report\n", { status: 400 });
+  const { pi } = director.direct({ ...caller, address: remote });
+  if (pi) events.emit({ pi: pi.key, ...report });
+  return new Response(null, { status: 204 });
+}
+
+type WaitingPlan = Extract<BootPlan, { kind: "ask" | "hold" }>;
+
+function isWaiting(plan: BootPlan): plan is WaitingPlan {
+  return plan.kind === "ask" || plan.kind === "hold";
+}
+
+function wordsOfPlan(plan: BootPlan): string {
+  switch (plan.kind) {
+    case "boot":
+      return "The disk is ready";
+    case "ask":
+    case "hold":
+      return `${plan.message}. ${plan.fix}`;
+    case "refuse":
+      return plan.message;
+    case "ignore":
+      return plan.reason;
+  }
+}
+
+function answer(state: BootParameters["state"], message: string): BootParameters {
+  return { state, clockSeconds: Math.floor(Date.now() / 1000), server: computerName(), message };
+}
+
+function text(parameters: BootParameters): Response {
+  return new Response(renderParameters(parameters), {
+    headers: { "content-type": "text/plain; charset=utf-8" },
+  });
+}
+
+/** The address of ours that the Pi reached: what it wrote as the host, when that is ours; else the one facing it. */
+function reached(url: URL, remote: string): string {
+  return isLocalAddress(url.hostname) ? url.hostname : (addressFacing(remote) ?? outwardAddress());
+}

@@ -1,0 +1,234 @@
+/** DHCP's policy: Raspberry Pis are told where their files are, as `decide` says; as a proxy, nobody else hears a word. */
+import {
+  createDhcpProxy,
+  createDhcpServer,
+  type DhcpEvent,
+  type DhcpInterface,
+  type DhcpMessage,
+  RivalServerError,
+} from "dhcp4-ts";
+import type { Director } from "../boot/director.ts";
+import { ApplianceError, wordsOf } from "../errors.ts";
+import type { EventLog } from "../events.ts";
+import { piPxeAnswer, piReplyDelayMs } from "../pi-dhcp-answer.ts";
+import { identifyPi } from "../pi-identity.ts";
+import type { PiRegistry } from "../pis/registry.ts";
+import type { SqliteLeaseStore } from "../state/lease-store.ts";
+
+export const DHCP_MODES = ["proxy", "server", "off"] as const;
+export type DhcpMode = (typeof DHCP_MODES)[number];
+
+export interface DhcpOptions {
+  readonly mode: Exclude<DhcpMode, "off">;
+  /** Names of interfaces; none for every one. */
+  readonly interfaces: readonly string[];
+  readonly port: number;
+  readonly pxePort: number;
+  readonly range: { readonly first: string; readonly last: string } | undefined;
+  readonly leases: SqliteLeaseStore;
+  readonly director: Director;
+  readonly pis: PiRegistry;
+  readonly events: EventLog;
+}
+
+export interface DhcpService {
+  /** Names of the interfaces served now. */
+  interfaces(): readonly string[];
+  close(): Promise<void>;
+}
+
+/** How long a client may keep an address of ours without asking again, in seconds. */
+const LEASE_S = 3600;
+/** A Pi asks every few seconds: the same words about it are said once in this time. */
+const SAY_AGAIN_MS = 15_000;
+
+/**
+ * Begins to answer. Throws DhcpSocketError when no port can be had, and ApplianceError "rival-dhcp-server" when
+ * another server already gives addresses where we should.
+ */
+export async function startDhcp(options: DhcpOptions): Promise<DhcpService> {
+  const teller = new Teller(options.events);
+  const common = {
+    ...(options.interfaces.length > 0 && { interfaces: options.interfaces }),
+    port: options.port,
+    pxePort: options.pxePort,
+    onEvent: (event: DhcpEvent) => follow(options, event),
+  };
+  const answer = (message: DhcpMessage, iface: DhcpInterface) => answerFor(options, teller, message, iface);
+  if (options.mode === "proxy") {
+    const proxy = await createDhcpProxy({
+      ...common,
+      decide(message, iface) {
+        const found = answer(message, iface);
+        return found.kind === "boot"
+          ? { kind: "answer", ...found.answer }
+          : { kind: "ignore", reason: found.reason };
+      },
+    });
+    return { interfaces: () => namesOf(proxy.interfaces()), close: () => proxy.close() };
+  }
+  try {
+    const server = await createDhcpServer({
+      ...common,
+      ...(options.range && { range: options.range }),
+      leases: options.leases,
+      leaseTimeS: LEASE_S,
+      decide(message, iface) {
+        const found = answer(message, iface);
+        if (found.kind === "boot") return { kind: "serve", ...found.answer };
+        // A Pi's firmware that we cannot boot yet must go on asking; whatever else is on the cable gets its address.
+        return found.firmware ? { kind: "ignore", reason: found.reason } : { kind: "serve" };
+      },
+    });
+    return { interfaces: () => namesOf(server.interfaces()), close: () => server.close() };
+  } catch (error) {
+    throw error instanceof RivalServerError ? rivalError(error) : error;
+  }
+}
+
+type Answer =
+  | { readonly kind: "boot"; readonly answer: { pxe: ReturnType<typeof piPxeAnswer>; delayMs: number } }
+  | { readonly kind: "silence"; readonly reason: string; readonly firmware: boolean };
+
+function answerFor(
+  { director, events }: DhcpOptions,
+  teller: Teller,
+  message: DhcpMessage,
+  iface: DhcpInterface,
+): Answer {
+  const found = identifyPi(message);
+  if (!found.pi) return { kind: "silence", reason: found.reason, firmware: false };
+  const { family, serial, mac } = found.pi;
+  const { pi, plan } = director.direct({ serial, mac, model: modelOf(family) });
+  if (plan.kind === "ignore") {
+    teller.say(pi?.key ?? null, plan.reason, plan.fix);
+    return { kind: "silence", reason: plan.reason, firmware: true };
+  }
+  if (pi && teller.isNews(`${pi.key} start`))
+    events.emit({ pi: pi.key, stage: "dhcp", state: "start", detail: `Asks on ${iface.name}` });
+  return { kind: "boot", answer: { pxe: piPxeAnswer(), delayMs: piReplyDelayMs(found.pi) } };
+}
+
+/** "Raspberry Pi 4" for "pi4"; undefined for a family that only says "a Pi". */
+function modelOf(family: string): string | undefined {
+  const digit = /^pi(\d)/.exec(family)?.[1];
+  return digit === undefined ? undefined : `Raspberry Pi ${digit}`;
+}
+
+function follow({ events, pis }: DhcpOptions, event: DhcpEvent): void {
+  switch (event.type) {
+    case "answered": {
+      const pi = pis.byMac(event.message.mac);
+      if (!pi) return;
+      if (event.address !== "0.0.0.0") pis.see({ mac: event.message.mac, address: event.address });
+      if (event.reply === "OFFER" || event.reply === "ACK")
+        events.emit({
+          pi: pi.key,
+          stage: "dhcp",
+          state: event.reply === "ACK" || event.address === "0.0.0.0" ? "ok" : "progress",
+          detail: `Answered on ${event.interface}${event.address === "0.0.0.0" ? "" : ` with ${event.address}`}`,
+        });
+      return;
+    }
+    case "interface-up":
+      events.emit({
+        stage: "server",
+        state: "ok",
+        detail: `DHCP listens on ${event.interface.name} (${event.interface.address})`,
+      });
+      return;
+    case "interface-down":
+      events.emit({
+        stage: "server",
+        state: "progress",
+        detail: `${event.interface.name} is gone; DHCP waits for it`,
+      });
+      return;
+    case "interface-unusable":
+      events.emit({
+        stage: "server",
+        state: "fail",
+        detail: `DHCP cannot use ${event.interface}: ${event.reason}`,
+        fix: "It is tried again until it works.",
+      });
+      return;
+    case "send-failed":
+      events.emit({
+        stage: "dhcp",
+        state: "fail",
+        detail: `An answer on ${event.interface} to ${event.to} could not be sent: ${event.reason}`,
+      });
+      return;
+    case "fault":
+      events.emit({
+        stage: "server",
+        state: "fail",
+        detail: `DHCP on ${event.interface}: ${wordsOf(event.error)}`,
+      });
+      return;
+    case "range-full":
+      events.emit({
+        pi: pis.byMac(event.message.mac)?.key ?? null,
+        stage: "dhcp",
+        state: "fail",
+        detail: `No address is left on ${event.interface} for ${event.message.mac}`,
+        fix: "Give a larger --dhcp-range.",
+      });
+      return;
+    case "rival":
+      events.emit({
+        stage: "server",
+        state: "fail",
+        detail: `Another DHCP server answers on ${event.rival.interface}: ${event.rival.address}`,
+        fix: "Take it off this cable, or start with --dhcp proxy.",
+      });
+      return;
+    case "squatter":
+      events.emit({
+        stage: "server",
+        state: "progress",
+        detail: `${event.address} on ${event.interface} is used by ${event.mac} without a lease; it is left out`,
+      });
+      return;
+    case "ignored":
+    case "malformed":
+    case "lease":
+      return;
+  }
+}
+
+/** Says why a Pi is left without an answer, but not at each of its tries. */
+class Teller {
+  readonly #events: EventLog;
+  readonly #saidAt = new Map<string, number>();
+
+  constructor(events: EventLog) {
+    this.#events = events;
+  }
+
+  say(pi: string | null, reason: string, fix: string): void {
+    if (this.isNews(`${pi} ${reason}`))
+      this.#events.emit({ pi, stage: "dhcp", state: "progress", detail: `Not answered: ${reason}`, fix });
+  }
+
+  /** True when `what` was not said lately. Remembers no more than a room of Pis. */
+  isNews(what: string): boolean {
+    const now = Date.now();
+    for (const [key, at] of this.#saidAt) if (now - at >= SAY_AGAIN_MS) this.#saidAt.delete(key);
+    if (this.#saidAt.has(what)) return false;
+    this.#saidAt.set(what, now);
+    return true;
+  }
+}
+
+function namesOf(interfaces: Iterable<DhcpInterface>): readonly string[] {
+  return [...interfaces].map(({ name }) => name);
+}
+
+function rivalError({ rival }: RivalServerError): ApplianceError {
+  return new ApplianceError(
+    "rival-dhcp-server",
+    `Another DHCP server answers on ${rival.interface}: ${rival.address}`,
+    "Start with --dhcp proxy beside it, or take it off this cable.",
+  );
+}

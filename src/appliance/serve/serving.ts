@@ -1,0 +1,199 @@
+/**
+ * The services on the network, wired to the appliance. Each that cannot listen says why and the rest is served;
+ * only a rival of `--dhcp server` stops the start.
+ */
+import type { ShimBundle } from "../../shim/index.ts";
+import type { Appliance } from "../appliance.ts";
+import { Director, type BootPolicyOptions } from "../boot/director.ts";
+import { WaitingRoom } from "../boot/hold.ts";
+import { type ApplianceError, wordsOf } from "../errors.ts";
+import { localAddresses, outwardAddress } from "../net/addresses.ts";
+import { SqliteLeaseStore } from "../state/lease-store.ts";
+import { explainBindError, type Listener } from "./bind-errors.ts";
+import { startBootEndpoint } from "./boot-endpoint.ts";
+import { type DhcpMode, startDhcp } from "./dhcp.ts";
+import { startIscsi } from "./iscsi.ts";
+import { ShimKeeper, type ShimStatus } from "./shim-keeper.ts";
+import { startTftp } from "./tftp.ts";
+
+export interface ServeOptions {
+  /** Names of interfaces; none for every one. */
+  readonly interfaces: readonly string[];
+  readonly dhcp: {
+    readonly mode: DhcpMode;
+    readonly range: { readonly first: string; readonly last: string } | undefined;
+    readonly port: number;
+    readonly pxePort: number;
+  };
+  /** Undefined does not serve TFTP. */
+  readonly tftpPort: number | undefined;
+  readonly iscsiPort: number;
+  readonly reportPort: number;
+  readonly policy: BootPolicyOptions;
+  readonly cacheFolder: string;
+  /** Command that builds the shim and says its progress; undefined never builds. */
+  readonly shimBuildCommand: readonly string[] | undefined;
+}
+
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface Serving {
+  readonly interfaces: readonly string[];
+  readonly policy: BootPolicyOptions;
+  readonly dhcp: { readonly mode: DhcpMode; interfaces(): readonly string[] };
+  /** Undefined for what could not listen or is off. */
+  readonly iscsi: Endpoint | undefined;
+  readonly tftp: Endpoint | undefined;
+  readonly report: Endpoint | undefined;
+  shim(): ShimStatus;
+  /** Why what does not run does not. */
+  readonly problems: readonly ApplianceError[];
+  /** Ends every connection, closes every disk. */
+  stop(): Promise<void>;
+}
+
+const SWEEP_MS = 10_000;
+const LOOPBACK = "127.0.0.1";
+
+/** Starts what can be started. Throws ApplianceError "rival-dhcp-server" alone. */
+export async function startServing(appliance: Appliance, options: ServeOptions): Promise<Serving> {
+  const { events, sessions, registry, library, pis } = appliance;
+  const problems: ApplianceError[] = [];
+  const stops: (() => void | Promise<void>)[] = [];
+  const onLoopback = options.interfaces.length > 0 && options.interfaces.every((name) => name === "lo");
+  const hostname = onLoopback ? LOOPBACK : "0.0.0.0";
+  const waiting = new WaitingRoom();
+  const leases = new SqliteLeaseStore(appliance.database.sqlite);
+  const keeper = new ShimKeeper({
+    cacheFolder: options.cacheFolder,
+    events,
+    buildCommand: options.shimBuildCommand,
+    onReady: () => waiting.call(),
+  });
+  const director = new Director({
+    pis: registry,
+    sessions,
+    library,
+    policy: options.policy,
+    shimState: () => keeper.status.state,
+  });
+  pis.onChange = () => waiting.call();
+  await keeper.start();
+  stops.push(() => keeper.stop());
+
+  /** Starts one service; the error of one that cannot is kept and said. */
+  async function attempt<T>(listener: Listener, start: () => T | Promise<T>): Promise<T | undefined> {
+    try {
+      return await start();
+    } catch (error) {
+      const problem = explainBindError(error, listener);
+      if (problem.code === "rival-dhcp-server") throw problem;
+      problems.push(problem);
+      events.emit({ stage: "server", state: "fail", detail: problem.message, fix: problem.fix ?? null });
+      return undefined;
+    }
+  }
+
+  try {
+    const iscsi = await attempt(
+      { service: "iSCSI", protocol: "tcp", port: options.iscsiPort, flag: "--iscsi-port" },
+      () =>
+        startIscsi({
+          hostname,
+          port: options.iscsiPort,
+          interfaces: options.interfaces,
+          sessions,
+          events,
+          onChange: () => waiting.call(),
+        }),
+    );
+    if (iscsi) stops.push(() => iscsi.stop());
+    const report = await attempt(
+      { service: "The boot endpoint", protocol: "tcp", port: options.reportPort, flag: "--report-port" },
+      () =>
+        startBootEndpoint({
+          hostname,
+          port: options.reportPort,
+          interfaces: options.interfaces,
+          director,
+          sessions,
+          events,
+          waiting,
+          iscsiPort: () => iscsi?.port,
+        }),
+    );
+    if (report) stops.push(() => report.stop());
+    const { tftpPort } = options;
+    const tftp =
+      tftpPort === undefined
+        ? undefined
+        : await attempt({ service: "TFTP", protocol: "udp", port: tftpPort, flag: "--tftp-port" }, () =>
+            startTftp({
+              addresses: () => localAddresses(options.interfaces).map(({ address }) => address),
+              port: tftpPort,
+              director,
+              pis: registry,
+              events,
+              shim: (): ShimBundle | undefined => keeper.bundle,
+              leaseMac: (address) => leases.macOf(address),
+              reportPort: () => report?.port ?? options.reportPort,
+            }),
+          );
+    if (tftp) stops.push(() => tftp.close());
+    const { mode, ...dhcpOptions } = options.dhcp;
+    const dhcp =
+      mode === "off"
+        ? undefined
+        : await attempt(
+            { service: "DHCP", protocol: "udp", port: dhcpOptions.port, flag: "--dhcp-port" },
+            () =>
+              startDhcp({
+                ...dhcpOptions,
+                mode,
+                interfaces: options.interfaces,
+                leases,
+                director,
+                pis: registry,
+                events,
+              }),
+          );
+    if (dhcp) stops.push(() => dhcp.close());
+
+    stops.push(startChores(appliance));
+    const own = onLoopback ? LOOPBACK : outwardAddress(localAddresses(options.interfaces));
+    const at = (service: { readonly port: number } | undefined): Endpoint | undefined =>
+      service && { address: own, port: service.port };
+    return {
+      interfaces: options.interfaces,
+      policy: options.policy,
+      dhcp: { mode: dhcp ? mode : "off", interfaces: () => dhcp?.interfaces() ?? [] },
+      iscsi: at(iscsi),
+      tftp: at(tftp),
+      report: at(report),
+      shim: () => keeper.status,
+      problems,
+      stop: () => stopAll(stops),
+    };
+  } catch (error) {
+    await stopAll(stops);
+    throw error;
+  }
+}
+
+/** What must be done now and then: expiry, ephemeral disks, the database's log. Returns how to stop it. */
+function startChores({ sessions, database, events }: Appliance): () => void {
+  const timer = setInterval(() => {
+    Promise.all([sessions.sweep(), database.checkpointIfLong()]).catch((error: unknown) => {
+      events.emit({ stage: "server", state: "fail", detail: `Clearing up failed: ${wordsOf(error)}` });
+    });
+  }, SWEEP_MS);
+  return () => clearInterval(timer);
+}
+
+/** The newest first: nobody is answered who could not be served. */
+async function stopAll(stops: readonly (() => void | Promise<void>)[]): Promise<void> {
+  for (const stop of stops.toReversed()) await stop();
+}

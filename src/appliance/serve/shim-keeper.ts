@@ -1,0 +1,173 @@
+/**
+ * Brings the boot shim: embedded, else cached, else built, by a child process of low priority so that the kernel's
+ * compile never takes the data path's turn.
+ *
+ *   missing --start--> building --child ends well--> ready
+ *      ^                  |
+ *      +--child fails-----+   (said with the remedy; `pinetboot shim build` beside us is noticed)
+ */
+import { setPriority } from "node:os";
+import { z } from "zod";
+import { findShim, type ShimBundle } from "../../shim/index.ts";
+import type { ShimState } from "../decide.ts";
+import { wordsOf } from "../errors.ts";
+import type { EventLog } from "../events.ts";
+import { formatDuration } from "../durations.ts";
+
+/** Below everything else that the machine does. */
+const BUILD_NICENESS = 15;
+/** While there is none and nobody builds here, someone else may: looking costs one stat. */
+const LOOK_AGAIN_MS = 5_000;
+/** An event every so often is enough for a build of ten minutes. */
+const PROGRESS_EVERY_MS = 2_000;
+
+/** What the child says, one JSON document a line: the progress of `pinetboot shim build --progress json`. */
+const BuildLineSchema = z.object({
+  step: z.string().optional(),
+  fraction: z.number().optional(),
+  etaSeconds: z.number().optional(),
+  error: z.object({ message: z.string(), fix: z.string().optional() }).optional(),
+});
+
+export type BuildLine = z.infer<typeof BuildLineSchema>;
+
+export interface ShimStatus {
+  readonly state: ShimState;
+  readonly step: string | null;
+  readonly fraction: number | null;
+  readonly etaSeconds: number | null;
+}
+
+export interface ShimKeeperOptions {
+  readonly cacheFolder: string;
+  readonly events: EventLog;
+  /** The command that builds and says `BuildLine`s; undefined never builds. */
+  readonly buildCommand: readonly string[] | undefined;
+  readonly onReady: () => void;
+}
+
+export class ShimKeeper {
+  readonly #options: ShimKeeperOptions;
+  #bundle: ShimBundle | undefined;
+  #status: ShimStatus = { state: "missing", step: null, fraction: null, etaSeconds: null };
+  #child: Bun.Subprocess<"ignore", "pipe", "pipe"> | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #stopped = false;
+
+  constructor(options: ShimKeeperOptions) {
+    this.#options = options;
+  }
+
+  get bundle(): ShimBundle | undefined {
+    return this.#bundle;
+  }
+
+  get status(): ShimStatus {
+    return this.#status;
+  }
+
+  /** Looks for a shim and, when there is none, begins to build one. Resolves before the build has ended. */
+  async start(): Promise<void> {
+    if (await this.#look()) return;
+    if (this.#options.buildCommand) this.#build(this.#options.buildCommand);
+    else this.#lookLater();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    this.#child?.kill();
+    await this.#child?.exited;
+  }
+
+  async #look(): Promise<boolean> {
+    const bundle = await findShim({ cacheDir: this.#options.cacheFolder });
+    if (!bundle) return false;
+    this.#bundle = bundle;
+    this.#status = { state: "ready", step: null, fraction: null, etaSeconds: null };
+    this.#options.onReady();
+    return true;
+  }
+
+  #lookLater(): void {
+    if (this.#stopped) return;
+    this.#timer = setTimeout(() => {
+      void this.#look().then((found) => {
+        if (!found) this.#lookLater();
+        else this.#say("ok", "The boot shim is there: Pis are answered from now on");
+      });
+    }, LOOK_AGAIN_MS);
+  }
+
+  #build(command: readonly string[]): void {
+    this.#status = { state: "building", step: null, fraction: 0, etaSeconds: null };
+    this.#say("start", "No boot shim is cached: building it (Pis are answered when it is there)");
+    this.#child = Bun.spawn([...command], { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+    setPriority(this.#child.pid, BUILD_NICENESS);
+    void this.#follow(this.#child).catch((error: unknown) => this.#failed(wordsOf(error), undefined));
+  }
+
+  async #follow(child: Bun.Subprocess<"ignore", "pipe", "pipe">): Promise<void> {
+    const words = new Response(child.stderr).text();
+    let failure: BuildLine["error"];
+    let saidAt = 0;
+    for await (const line of linesOf(child.stdout)) {
+      const said = BuildLineSchema.parse(JSON.parse(line));
+      if (said.error) failure = said.error;
+      if (said.step === undefined) continue;
+      this.#status = {
+        state: "building",
+        step: said.step,
+        fraction: said.fraction ?? null,
+        etaSeconds: said.etaSeconds ?? null,
+      };
+      if (Date.now() - saidAt < PROGRESS_EVERY_MS) continue;
+      saidAt = Date.now();
+      this.#say("progress", progressWords(this.#status));
+    }
+    const code = await child.exited;
+    if (this.#stopped) return;
+    if (code === 0 && (await this.#look()))
+      this.#say("ok", "The boot shim is built: Pis are answered from now on");
+    else
+      this.#failed(
+        failure?.message ?? (lastLine(await words) || `the builder ended with ${code}`),
+        failure?.fix,
+      );
+  }
+
+  #failed(message: string, fix: string | undefined): void {
+    this.#status = { state: "missing", step: null, fraction: null, etaSeconds: null };
+    this.#options.events.emit({
+      stage: "shim",
+      state: "fail",
+      detail: `The boot shim could not be built: ${message}. Everything else is served.`,
+      fix: fix ?? "pinetboot shim build",
+    });
+    this.#lookLater();
+  }
+
+  #say(state: "start" | "progress" | "ok", detail: string): void {
+    this.#options.events.emit({ stage: "shim", state, detail });
+  }
+}
+
+function progressWords({ step, fraction, etaSeconds }: ShimStatus): string {
+  const percent = fraction === null ? "" : `, ${Math.floor(fraction * 100)} %`;
+  const eta = etaSeconds === null ? "" : `, about ${formatDuration(etaSeconds * 1000)} left`;
+  return `${step}${percent}${eta}`;
+}
+
+function lastLine(text: string): string {
+  return text.trimEnd().split("\n").at(-1) ?? "";
+}
+
+async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const chunk of stream) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+    rest = lines.pop() ?? "";
+    yield* lines.filter((line) => line !== "");
+  }
+}

@@ -1,0 +1,37 @@
+/** The steps that a boot goes through, in order, and the steps of the server's own work. */
+
+/** What a Pi passes on its way up; the last four names are said by the shim itself. */
+export const BOOT_STAGES = [
+  "dhcp",
+  "tftp",
+  "kernel",
+  "network",
+  "parameters",
+  "login",
+  "root",
+  "handover",
+] as const;
+
+/** What the server does besides booting a Pi. */
+export const SERVER_STAGES = ["server", "shim", "image", "session"] as const;
+
+export const STAGE_STATES = ["start", "progress", "ok", "fail"] as const;
+
+export type BootStage = (typeof BOOT_STAGES)[number];
+export type Stage = BootStage | (typeof SERVER_STAGES)[number];
+export type StageState = (typeof STAGE_STATES)[number];
+
+/** True for the name of a boot stage. */
+export function isBootStage(name: string): name is BootStage {
+  return (BOOT_STAGES as readonly string[]).includes(name);
+}
+
+/** True for the name of a state. */
+export function isStageState(name: string): name is StageState {
+  return (STAGE_STATES as readonly string[]).includes(name);
+}
+
+/** True when `stage` is `until` or lies after it, so that a waiter for `until` is satisfied. */
+export function hasReached(stage: BootStage, until: BootStage): boolean {
+  return BOOT_STAGES.indexOf(stage) >= BOOT_STAGES.indexOf(until);
+}

@@ -1,0 +1,20 @@
+/** Where things lie in a data folder. */
+import { join } from "node:path";
+
+export interface FolderPaths {
+  readonly database: string;
+  readonly images: string;
+  readonly overlays: string;
+  readonly socket: string;
+  readonly lock: string;
+}
+
+export function folderPaths(dataFolder: string): FolderPaths {
+  return {
+    database: join(dataFolder, "pinetboot.db"),
+    images: join(dataFolder, "images"),
+    overlays: join(dataFolder, "overlays"),
+    socket: join(dataFolder, "pinetboot.sock"),
+    lock: join(dataFolder, "lock"),
+  };
+}

@@ -1,0 +1,52 @@
+/** The command line as one application. */
+import {
+  type Application,
+  buildApplication,
+  buildRouteMap,
+  type CommandContext,
+  text_en,
+} from "@stricli/core";
+import { imageRoutes } from "./commands/image.ts";
+import { piRoutes } from "./commands/pi.ts";
+import { serveCommand } from "./commands/serve.ts";
+import { sessionRoutes } from "./commands/session.ts";
+import { shimRoutes } from "./commands/shim.ts";
+import { versionCommand } from "./commands/version.ts";
+import { errorText, usageText } from "./output.ts";
+
+/** Makes the application; `json` is how its errors are written. */
+export function createApp(json: boolean): Application<CommandContext> {
+  return buildApplication(
+    buildRouteMap({
+      routes: {
+        serve: serveCommand,
+        image: imageRoutes,
+        session: sessionRoutes,
+        pi: piRoutes,
+        shim: shimRoutes,
+        version: versionCommand,
+      },
+      docs: {
+        brief: "Boots Raspberry Pis over the network and gives disks over iSCSI",
+        fullDescription:
+          "Boots Raspberry Pis over the network and gives disks over iSCSI.\n\n" +
+          "Example:\n  sudo pinetboot serve\n  pinetboot session create --image blank --size 1G",
+      },
+    }),
+    {
+      name: "pinetboot",
+      documentation: { disableAnsiColor: true },
+      determineExitCode: () => 1,
+      localization: {
+        text: {
+          ...text_en,
+          exceptionWhileParsingArguments: (error) =>
+            usageText(text_en.exceptionWhileParsingArguments.call({}, error, false), json),
+          noCommandRegisteredForInput: (input) => usageText(text_en.noCommandRegisteredForInput(input), json),
+          exceptionWhileRunningCommand: (error) => errorText(error, json),
+          commandErrorResult: (error) => errorText(error, json),
+        },
+      },
+    },
+  );
+}

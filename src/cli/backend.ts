@@ -1,0 +1,133 @@
+/**
+ * How a command reaches the appliance: by the socket of the server that runs on the data folder, or, when none does,
+ * on the folder itself. Both ways speak the same API, so a command is written once.
+ */
+import { existsSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { z } from "zod";
+import { ApplianceError, ERROR_CODES, folderPaths, openAppliance, wordsOf } from "../appliance/index.ts";
+import { createApi, ProblemSchema } from "../web/index.ts";
+import { dataFolderOf } from "./flags.ts";
+import { VERSION } from "./version.ts";
+
+export interface Api {
+  /** True beside a running server. */
+  readonly beside: boolean;
+  /** Calls the API; throws the problem as ApplianceError. `signal` ends a stream. */
+  fetch(path: string, init?: { method?: string; body?: unknown; signal?: AbortSignal }): Promise<Response>;
+}
+
+/** A server that begins holds the lock a moment before its socket is there. */
+const STARTING_SERVER_MS = 5_000;
+const RETRY_MS = 100;
+
+/** Runs `work` with the API of the data folder that the flags name. `command` is said to whoever finds the folder locked. */
+export async function withApi<T>(
+  flags: { readonly data?: string },
+  command: string,
+  work: (api: Api) => Promise<T>,
+): Promise<T> {
+  const dataFolder = dataFolderOf(flags);
+  const { socket } = folderPaths(dataFolder);
+  const deadline = Date.now() + STARTING_SERVER_MS;
+  for (;;) {
+    if (await answers(socket)) return work(socketApi(socket));
+    try {
+      return await withFolder(dataFolder, command, work);
+    } catch (error) {
+      const locked = error instanceof ApplianceError && error.code === "data-folder-locked";
+      if (!locked || Date.now() >= deadline) throw error;
+      await sleep(RETRY_MS);
+    }
+  }
+}
+
+/** Runs `work` beside a running server only. Throws "not-serving" when there is none. */
+export async function withServer<T>(
+  flags: { readonly data?: string },
+  work: (api: Api) => Promise<T>,
+): Promise<T> {
+  const { socket } = folderPaths(dataFolderOf(flags));
+  if (!(await answers(socket)))
+    throw new ApplianceError(
+      "not-serving",
+      `No server runs on ${dataFolderOf(flags)}`,
+      "Start one: pinetboot serve (or name its folder with --data).",
+    );
+  return work(socketApi(socket));
+}
+
+/** Calls the API and reads its document, which must be what the schema says. */
+export async function call<T>(
+  api: Api,
+  method: string,
+  path: string,
+  { body, schema }: { readonly body?: unknown; readonly schema: z.ZodType<T> },
+): Promise<T> {
+  const response = await api.fetch(path, { method, body });
+  return schema.parse(await response.json());
+}
+
+/** Calls the API for what it does; there is nothing to read. */
+export async function order(api: Api, method: string, path: string): Promise<void> {
+  await api.fetch(path, { method });
+}
+
+async function withFolder<T>(
+  dataFolder: string,
+  command: string,
+  work: (api: Api) => Promise<T>,
+): Promise<T> {
+  const appliance = await openAppliance({ dataFolder, purpose: `pinetboot ${command}` });
+  try {
+    const app = createApi({ appliance, serving: undefined, version: VERSION });
+    return await work({
+      beside: false,
+      fetch: async (path, init) =>
+        checked(await app.fetch(new Request(`http://localhost${path}`, requestInit(init)), { via: "own" })),
+    });
+  } finally {
+    await appliance.close();
+  }
+}
+
+function socketApi(socket: string): Api {
+  return {
+    beside: true,
+    fetch: async (path, init) =>
+      checked(await fetch(`http://localhost${path}`, { ...requestInit(init), unix: socket })),
+  };
+}
+
+/** True when a server answers on the socket; a file of a dead one does not. */
+async function answers(socket: string): Promise<boolean> {
+  if (!existsSync(socket)) return false;
+  try {
+    await fetch("http://localhost/api/health", { unix: socket });
+    return true;
+  } catch (error) {
+    if (wordsOf(error).includes("EACCES"))
+      throw new ApplianceError("data-folder-locked", `The server's socket ${socket} belongs to another user`);
+    return false;
+  }
+}
+
+function requestInit({ method, body, signal }: Parameters<Api["fetch"]>[1] = {}): RequestInit {
+  return {
+    method: method ?? "GET",
+    ...(body !== undefined && {
+      body: JSON.stringify(body),
+      headers: { "content-type": "application/json" },
+    }),
+    ...(signal && { signal }),
+  };
+}
+
+async function checked(response: Response): Promise<Response> {
+  if (response.ok) return response;
+  const said = ProblemSchema.safeParse(await response.json());
+  if (!said.success) throw new ApplianceError("internal", `The server answered ${response.status}`);
+  const { code, detail, fix } = said.data;
+  const known = ERROR_CODES.find((candidate) => candidate === code);
+  throw new ApplianceError(known ?? "bad-request", detail, fix ?? undefined);
+}

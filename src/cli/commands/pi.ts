@@ -1,0 +1,145 @@
+/** `pinetboot pi ...` */
+import { buildCommand, buildRouteMap } from "@stricli/core";
+import { z } from "zod";
+import {
+  BOOT_MODES,
+  BOOT_STAGES,
+  type BootMode,
+  type BootStage,
+  parseDuration,
+  SHIM_VARIANTS,
+  type ShimVariant,
+} from "../../appliance/index.ts";
+import { PiSchema } from "../../web/index.ts";
+import { call, withApi, withServer } from "../backend.ts";
+import { type CommonFlags, commonFlags, text } from "../flags.ts";
+import { printJson, printTable } from "../output.ts";
+import { waitForStage } from "../wait-for-stage.ts";
+
+const serialArgument = {
+  kind: "tuple",
+  parameters: [
+    { brief: "Serial number (the last 8 digits will do) or MAC", parse: text, placeholder: "serial" },
+  ],
+} as const;
+
+const list = buildCommand({
+  docs: { brief: "List the Pis", fullDescription: "Example:\n  pinetboot pi list" },
+  parameters: { flags: commonFlags },
+  async func(flags: CommonFlags) {
+    const pis = await withApi(flags, "pi list", (api) =>
+      call(api, "GET", "/api/pis", { schema: z.array(PiSchema) }),
+    );
+    if (flags.json) printJson(pis);
+    else
+      printTable(
+        pis,
+        [
+          { title: "PI", value: ({ key }) => key },
+          { title: "MODEL", value: ({ model }) => model ?? "-" },
+          { title: "ADDRESS", value: ({ address }) => address ?? "-" },
+          { title: "IMAGE", value: ({ assignment }) => assignment?.image.slice(0, 12) ?? "(none chosen)" },
+          { title: "LAST SEEN", value: ({ last_seen }) => last_seen.slice(0, 19).replace("T", " ") },
+          { title: "LATEST", value: ({ latest }) => (latest ? `${latest.stage} ${latest.state}` : "-") },
+        ],
+        "No Pi was seen yet.",
+      );
+  },
+});
+
+interface AssignFlags extends CommonFlags {
+  readonly image: string;
+  readonly mode?: BootMode;
+  readonly variant?: ShimVariant;
+  readonly ephemeral: boolean;
+}
+
+const assign = buildCommand({
+  docs: {
+    brief: "Choose what a Pi boots",
+    fullDescription:
+      "A Pi that waits for a choice goes on at once. It need not have been seen yet. What it writes is kept, unless\n" +
+      "--ephemeral: then every boot begins with the image again.\n\n" +
+      "Example:\n  pinetboot pi assign 8d3fa2c1 --image raspios",
+  },
+  parameters: {
+    flags: {
+      ...commonFlags,
+      image: { kind: "parsed", parse: text, brief: "Name or id of the image", placeholder: "image" },
+      mode: { kind: "enum", values: BOOT_MODES, brief: "How the disk becomes the root", optional: true },
+      variant: { kind: "enum", values: SHIM_VARIANTS, brief: "Which shim", optional: true },
+      ephemeral: { kind: "boolean", brief: "Begin with the image at each boot", default: false },
+    },
+    positional: serialArgument,
+  },
+  async func(flags: AssignFlags, serial: string) {
+    const pi = await withApi(flags, "pi assign", (api) =>
+      call(api, "PUT", `/api/pis/${encodeURIComponent(serial)}/assignment`, {
+        schema: PiSchema,
+        body: {
+          image: flags.image,
+          ...(flags.mode && { mode: flags.mode }),
+          ...(flags.variant && { variant: flags.variant }),
+          persistent: !flags.ephemeral,
+        },
+      }),
+    );
+    if (flags.json) printJson(pi);
+    else console.log(`Pi ${pi.key} boots ${flags.image} from now on.`);
+  },
+});
+
+interface WaitFlags extends CommonFlags {
+  readonly until: BootStage;
+  readonly timeout: number;
+  readonly since: number;
+}
+
+const wait = buildCommand({
+  docs: {
+    brief: "Wait until a Pi has come so far; for scripts",
+    fullDescription:
+      "Ends with 0 when the stage was reached, with 1 when the boot stopped or the time is over, and says why.\n" +
+      "Counts what happens from now on; --since also what happened a moment ago.\n\n" +
+      "Example:\n  pinetboot pi wait 8d3fa2c1 --until handover --timeout 5m",
+  },
+  parameters: {
+    flags: {
+      ...commonFlags,
+      until: { kind: "enum", values: BOOT_STAGES, brief: "The stage", default: "handover" },
+      timeout: {
+        kind: "parsed",
+        parse: parseDuration,
+        brief: "How long, like 90s or 5m",
+        placeholder: "time",
+        default: "5m",
+      },
+      since: {
+        kind: "parsed",
+        parse: parseDuration,
+        brief: "Count what happened in this time before, too",
+        placeholder: "time",
+        default: "0",
+      },
+    },
+    positional: serialArgument,
+  },
+  async func(flags: WaitFlags, serial: string) {
+    const event = await withServer(flags, (api) =>
+      waitForStage(api, {
+        serial,
+        until: flags.until,
+        timeoutMs: flags.timeout,
+        sinceMs: flags.since,
+        quiet: flags.json,
+      }),
+    );
+    if (flags.json) printJson(event);
+    else console.log(`Pi ${event.pi} has reached ${event.stage}. ${event.detail}`.trimEnd());
+  },
+});
+
+export const piRoutes = buildRouteMap({
+  routes: { list, assign, wait },
+  docs: { brief: "The Raspberry Pis" },
+});

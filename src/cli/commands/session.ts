@@ -1,0 +1,153 @@
+/** `pinetboot session ...` */
+import { buildCommand, buildRouteMap } from "@stricli/core";
+import { z } from "zod";
+import { formatSize, parseDuration, parseSize } from "../../appliance/index.ts";
+import { CreatedSessionSchema, SessionSchema } from "../../web/index.ts";
+import { call, order, withApi } from "../backend.ts";
+import { type CommonFlags, commonFlags, text } from "../flags.ts";
+import { printJson, printTable } from "../output.ts";
+
+type CreatedSession = z.infer<typeof CreatedSessionSchema>;
+
+interface CreateFlags extends CommonFlags {
+  readonly image?: readonly string[];
+  readonly size?: string;
+  readonly ephemeral: boolean;
+  readonly ttl?: number;
+}
+
+const create = buildCommand({
+  docs: {
+    brief: "Make a disk that any iSCSI initiator can use",
+    fullDescription:
+      "Prints the target's name, the portal and the login; the secret is shown this once. The disk is LUN 0.\n\n" +
+      "Example:\n  pinetboot session create --image blank --size 1G",
+  },
+  parameters: {
+    flags: {
+      ...commonFlags,
+      image: {
+        kind: "parsed",
+        parse: text,
+        brief: "Image under the disk; several make several LUNs (default: blank)",
+        placeholder: "name",
+        optional: true,
+        variadic: true,
+      },
+      size: {
+        kind: "parsed",
+        parse: (word: string) => {
+          parseSize(word);
+          return word;
+        },
+        brief: "Size of the disk, like 512M or 16G (default: the image's; blank has 1G)",
+        placeholder: "size",
+        optional: true,
+      },
+      ephemeral: {
+        kind: "boolean",
+        brief: "Throw away what was written after a clean logout",
+        default: false,
+      },
+      ttl: {
+        kind: "parsed",
+        parse: parseDuration,
+        brief: "Remove it after this time, like 2h or 7d",
+        placeholder: "time",
+        optional: true,
+      },
+    },
+  },
+  async func(flags: CreateFlags) {
+    const images = flags.image && flags.image.length > 0 ? flags.image : ["blank"];
+    const [first = "blank"] = images;
+    const session = await withApi(flags, "session create", (api) =>
+      call(api, "POST", "/api/sessions", {
+        schema: CreatedSessionSchema,
+        body: {
+          ...(images.length === 1
+            ? { image: first, size: flags.size }
+            : { images: images.map((image) => ({ image, size: flags.size })) }),
+          ephemeral: flags.ephemeral,
+          ...(flags.ttl !== undefined && { ttl_seconds: Math.ceil(flags.ttl / 1000) }),
+        },
+      }),
+    );
+    if (flags.json) printJson(session);
+    else printCreated(session);
+  },
+});
+
+function printCreated(session: CreatedSession): void {
+  console.log(`Session ${session.id}: ${session.luns.map(lunText).join(", ")}
+
+  target   ${session.iqn}
+  portal   ${session.portal}
+  user     ${session.chap_user}
+  secret   ${session.chap_secret}
+
+With QEMU's tools:
+  qemu-img info 'iscsi://${session.chap_user}%${session.chap_secret}@${session.portal}/${session.iqn}/0'`);
+}
+
+const list = buildCommand({
+  docs: { brief: "List the sessions", fullDescription: "Example:\n  pinetboot session list" },
+  parameters: { flags: commonFlags },
+  async func(flags: CommonFlags) {
+    const sessions = await withApi(flags, "session list", (api) =>
+      call(api, "GET", "/api/sessions", { schema: z.array(SessionSchema) }),
+    );
+    if (flags.json) printJson(sessions);
+    else
+      printTable(
+        sessions,
+        [
+          { title: "ID", value: ({ id }) => id },
+          { title: "DISKS", value: ({ luns }) => luns.map(lunText).join(", ") },
+          { title: "WRITTEN", value: (session) => formatSize(session.allocated_bytes) },
+          { title: "FOR", value: ({ pi }) => pi ?? "-" },
+          { title: "IN USE FROM", value: (session) => session.connected_from.join(", ") || "-" },
+          {
+            title: "KEPT",
+            value: ({ persistent, expires_at }) => (persistent ? (expires_at ?? "yes") : "no"),
+          },
+        ],
+        "There are no sessions. Make one: pinetboot session create",
+      );
+  },
+});
+
+const remove = buildCommand({
+  docs: {
+    brief: "Remove a session and what was written in it",
+    fullDescription:
+      "Refused while an initiator is logged in; with --force it is disconnected.\n\n" +
+      "Example:\n  pinetboot session remove k3v9x2m1qa",
+  },
+  parameters: {
+    flags: {
+      ...commonFlags,
+      force: { kind: "boolean", brief: "Disconnect whoever uses it", default: false },
+    },
+    positional: {
+      kind: "tuple",
+      parameters: [{ brief: "Id or IQN of the session", parse: text, placeholder: "id" }],
+    },
+  },
+  async func(flags: CommonFlags & { readonly force: boolean }, id: string) {
+    await withApi(flags, "session remove", (api) =>
+      order(api, "DELETE", `/api/sessions/${encodeURIComponent(id)}?force=${flags.force}`),
+    );
+    if (flags.json) printJson({ removed: id });
+    else console.log(`Session ${id} was removed.`);
+  },
+});
+
+function lunText({ image, size_bytes }: CreatedSession["luns"][number]): string {
+  return `${image} ${formatSize(size_bytes)}`;
+}
+
+export const sessionRoutes = buildRouteMap({
+  routes: { create, list, remove },
+  docs: { brief: "Disks over iSCSI for any initiator" },
+});

@@ -1,0 +1,156 @@
+/** `pinetboot shim ...` */
+import { resolve } from "node:path";
+import { buildCommand, buildRouteMap } from "@stricli/core";
+import {
+  ApplianceError,
+  type BuildLine,
+  defaultCacheFolder,
+  formatSize,
+  giveTreeToCaller,
+  toApplianceError,
+} from "../../appliance/index.ts";
+import { ensureShim, extractShim, findShim, type ShimBundle, updateLock } from "../../shim/index.ts";
+import { jsonFlag, text } from "../flags.ts";
+import { printJson } from "../output.ts";
+import { ProgressLine } from "../progress-line.ts";
+
+const cacheFlag = {
+  kind: "parsed",
+  parse: (word: string) => resolve(word),
+  brief: "Cache folder (default: $XDG_CACHE_HOME/pinetboot)",
+  placeholder: "dir",
+  optional: true,
+} as const;
+
+interface ShimFlags {
+  readonly cache?: string;
+  readonly json: boolean;
+}
+
+interface BuildFlags extends ShimFlags {
+  readonly progress: "terminal" | "json";
+  readonly update: boolean;
+  readonly install: boolean;
+}
+
+const build = buildCommand({
+  docs: {
+    brief: "Build the boot shim, or find that it is there",
+    fullDescription:
+      "About ten minutes on two cores the first time; cached by the hash of what it is made from.\n\n" +
+      "Example:\n  pinetboot shim build",
+  },
+  parameters: {
+    flags: {
+      cache: cacheFlag,
+      json: jsonFlag,
+      progress: {
+        kind: "enum",
+        values: ["terminal", "json"],
+        brief: "json: one document a line on stdout, for programs",
+        default: "terminal",
+      },
+      update: { kind: "boolean", brief: "Take the newest sources and write the lock anew", default: false },
+      install: {
+        kind: "boolean",
+        brief: "Let apt install a missing toolchain (as root)",
+        default: process.getuid?.() === 0,
+      },
+    },
+  },
+  async func(flags: BuildFlags) {
+    const cacheDir = flags.cache ?? defaultCacheFolder();
+    const say = (line: BuildLine): void => {
+      if (flags.progress === "json") process.stdout.write(`${JSON.stringify(line)}\n`);
+    };
+    const line = new ProgressLine("Building the shim", flags.json || flags.progress === "json");
+    const abort = new AbortController();
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => abort.abort());
+    try {
+      if (flags.update)
+        await updateLock({ cacheDir, today: new Date().toISOString().slice(0, 10), signal: abort.signal });
+      const bundle = await ensureShim({
+        cacheDir,
+        allowInstall: flags.install,
+        signal: abort.signal,
+        onWarning: (words) => process.stderr.write(`pinetboot: ${words}\n`),
+        onProgress: ({ step, fraction, etaSeconds }) => {
+          say({ step, fraction, ...(etaSeconds !== undefined && { etaSeconds }) });
+          line.show({ step, fraction, etaSeconds: etaSeconds ?? null });
+        },
+      });
+      line.end();
+      if (flags.json) printJson(describe(bundle));
+      else if (flags.progress === "terminal") console.log(`The shim is ready: ${summary(bundle)}`);
+    } catch (error) {
+      line.end();
+      const { message, fix } = toApplianceError(error);
+      say({ error: { message, ...(fix !== undefined && { fix }) } });
+      throw error;
+    } finally {
+      await giveTreeToCaller(cacheDir);
+    }
+  },
+});
+
+const info = buildCommand({
+  docs: { brief: "Show what is in the boot shim", fullDescription: "Example:\n  pinetboot shim info" },
+  parameters: { flags: { cache: cacheFlag, json: jsonFlag } },
+  async func(flags: ShimFlags) {
+    const bundle = await find(flags);
+    if (flags.json) {
+      printJson(describe(bundle));
+      return;
+    }
+    console.log(summary(bundle));
+    for (const { path, sizeBytes } of bundle.manifest.files)
+      console.log(`  ${formatSize(sizeBytes).padStart(10)}  ${path}`);
+    console.log("Made from:");
+    for (const source of bundle.manifest.sources)
+      console.log(`  ${source.package} ${source.version} (${source.suite}, ${source.licence})`);
+  },
+});
+
+const extract = buildCommand({
+  docs: {
+    brief: "Write the boot shim as files that any TFTP server can serve",
+    fullDescription: "Example:\n  pinetboot shim extract /srv/tftp --variant ethernet",
+  },
+  parameters: {
+    flags: {
+      cache: cacheFlag,
+      json: jsonFlag,
+      variant: { kind: "enum", values: ["ethernet"], brief: "Which shim", default: "ethernet" },
+    },
+    positional: { kind: "tuple", parameters: [{ brief: "Folder", parse: text, placeholder: "dir" }] },
+  },
+  async func(flags: ShimFlags & { readonly variant: "ethernet" }, dir: string) {
+    const target = resolve(dir);
+    const files = await extractShim(await find(flags), target);
+    await giveTreeToCaller(target);
+    if (flags.json) printJson({ dir: target, files });
+    else console.log(`${files.length} files are in ${target}`);
+  },
+});
+
+async function find({ cache }: ShimFlags): Promise<ShimBundle> {
+  const bundle = await findShim({ cacheDir: cache ?? defaultCacheFolder() });
+  if (!bundle)
+    throw new ApplianceError("shim-unavailable", "There is no boot shim yet", "pinetboot shim build");
+  return bundle;
+}
+
+function describe({ manifest, tarPath }: ShimBundle) {
+  return { path: tarPath, ...manifest };
+}
+
+function summary({ manifest, tarPath }: ShimBundle): string {
+  const kernel = manifest.files.find(({ path }) => path === "Image.gz");
+  const size = kernel ? `, Image.gz ${formatSize(kernel.sizeBytes)}` : "";
+  return `Linux ${manifest.kernelRelease}, ${manifest.variant}${size}, in ${tarPath}`;
+}
+
+export const shimRoutes = buildRouteMap({
+  routes: { build, info, extract },
+  docs: { brief: "The small Linux that a Pi loads first" },
+});

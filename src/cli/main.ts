@@ -1,0 +1,29 @@
+#!/usr/bin/env bun
+/** Entry point: exit status 0 done, 1 failed, 2 usage. */
+import { ExitCode, run } from "@stricli/core";
+import { createApp } from "./app.ts";
+
+const USAGE = 2;
+
+const words = process.argv.slice(2);
+/** Of several complaints about the words of one command the first is enough. */
+let complaints = 0;
+const context = {
+  process: {
+    env: process.env,
+    stdout: process.stdout,
+    stderr: {
+      write(line: string) {
+        complaints += 1;
+        if (complaints === 1) process.stderr.write(line);
+      },
+    },
+    exitCode: 0 as number | string | null,
+  },
+};
+
+await run(createApp(words.includes("--json")), words.length === 0 ? ["--help"] : words, context);
+const code = context.process.exitCode;
+process.exit(
+  code === ExitCode.InvalidArgument || code === ExitCode.UnknownCommand ? USAGE : code === 0 ? 0 : 1,
+);

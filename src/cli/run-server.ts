@@ -1,0 +1,122 @@
+/** The life of a server: open, listen, give rights away, say that it is ready, end cleanly. */
+import { randomBytes } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  type Appliance,
+  type ApplianceError,
+  dropPrivileges,
+  explainBindError,
+  folderPaths,
+  giveToCaller,
+  openAppliance,
+  type ServeOptions,
+  type Serving,
+  startServing,
+} from "../appliance/index.ts";
+import { type ApiServer, createApi, listenTcp, listenUnix } from "../web/index.ts";
+import { type LogFormat, openLog } from "./logging.ts";
+import { VERSION } from "./version.ts";
+
+export interface ServerOptions {
+  readonly dataFolder: string;
+  readonly http: { readonly hostname: string; readonly port: number };
+  readonly log: LogFormat;
+  readonly serve: ServeOptions;
+}
+
+/** Serves until SIGINT, SIGTERM or SIGHUP. Throws when the folder is locked or another DHCP server is in the way. */
+export async function runServer(options: ServerOptions): Promise<void> {
+  const stopped = untilSignal();
+  const log = await openLog(options.log);
+  const appliance = await openAppliance({ dataFolder: options.dataFolder, purpose: "pinetboot serve" });
+  appliance.events.listen((event) => log.step(event));
+  try {
+    const serving = await startServing(appliance, options.serve);
+    const context = { appliance, serving, version: VERSION };
+    const servers: ApiServer[] = [];
+    try {
+      servers.push(listenUnix(createApi(context), folderPaths(options.dataFolder).socket));
+      const api = listenApi(options, appliance, context);
+      if (api) servers.push(api);
+      const given = dropPrivileges();
+      if (given !== undefined) log.note(`Ports are bound; ${given}.`);
+      log.ready(readyDocument(serving, api), readyWords(serving, api, options));
+      await stopped;
+    } finally {
+      for (const server of servers) await server.stop();
+      await serving.stop();
+    }
+  } finally {
+    await appliance.close();
+  }
+}
+
+/** The API's TCP listener; when it cannot be had the socket still serves the commands. */
+function listenApi(
+  { http }: ServerOptions,
+  { events, dataFolder }: Appliance,
+  context: Parameters<typeof createApi>[0],
+): ApiServer | undefined {
+  const key = isLoopback(http.hostname) ? undefined : apiKey(dataFolder);
+  try {
+    return listenTcp(createApi(context, { key }), http);
+  } catch (error) {
+    const problem: ApplianceError = explainBindError(error, {
+      service: "The API",
+      protocol: "tcp",
+      port: http.port,
+      flag: "--http",
+    });
+    events.emit({ stage: "server", state: "fail", detail: problem.message, fix: problem.fix ?? null });
+    return undefined;
+  }
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "::1" || hostname.startsWith("127.");
+}
+
+/** The key that the API wants when it is open to the network: made once, in a file that only its owner reads. */
+function apiKey(dataFolder: string): string {
+  const path = join(dataFolder, "api.key");
+  if (!existsSync(path)) {
+    writeFileSync(path, `${randomBytes(24).toString("base64url")}\n`, { mode: 0o600 });
+    giveToCaller(path);
+  }
+  return readFileSync(path, "utf8").trim();
+}
+
+function readyDocument(serving: Serving, api: ApiServer | undefined) {
+  return {
+    http: api?.url ?? null,
+    iscsi: at(serving.iscsi) ?? null,
+    tftp: at(serving.tftp) ?? null,
+    dhcp: { mode: serving.dhcp.mode, interfaces: serving.dhcp.interfaces() },
+    report: at(serving.report) ?? null,
+    shim: serving.shim().state,
+  };
+}
+
+function readyWords(serving: Serving, api: ApiServer | undefined, { dataFolder }: ServerOptions): string {
+  const { mode } = serving.dhcp;
+  const where = mode === "off" ? "" : ` on ${serving.dhcp.interfaces().join(", ") || "no interface yet"}`;
+  return `pinetboot ${VERSION} is ready
+  API      ${api?.url ?? "by the socket alone"}
+  iSCSI    ${at(serving.iscsi) ?? "not served"}
+  DHCP     ${mode}${where}
+  TFTP     ${at(serving.tftp) ?? "not served"}
+  shim     ${serving.shim().state}
+  data     ${dataFolder}
+Try: pinetboot session create --image blank --size 1G`;
+}
+
+function at(endpoint: Serving["iscsi"]): string | undefined {
+  return endpoint && `${endpoint.address}:${endpoint.port}`;
+}
+
+function untilSignal(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => resolve());
+  return promise;
+}

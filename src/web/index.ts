@@ -1,0 +1,14 @@
+/** The HTTP API. */
+export { createApi } from "./app.ts";
+export type { ApiContext } from "./context.ts";
+export { ProblemSchema } from "./problem.ts";
+export {
+  CreatedSessionSchema,
+  EventSchema,
+  ImageInfoSchema,
+  ImageSchema,
+  ImportSchema,
+  PiSchema,
+  SessionSchema,
+} from "./schemas.ts";
+export { type ApiServer, listenTcp, listenUnix } from "./server.ts";

@@ -1,0 +1,71 @@
+/** `/api/pis`. */
+import { createRoute, z } from "@hono/zod-openapi";
+import { type ApiContext, newRouter } from "../context.ts";
+import { problems } from "../problem.ts";
+import { AssignSchema, PiSchema } from "../schemas.ts";
+import { piView } from "../views.ts";
+
+const Key = z.object({
+  key: z
+    .string()
+    .min(1)
+    .max(64)
+    .openapi({ description: "8 to 16 hex digits of the serial number, or the MAC" }),
+});
+const onePi = { description: "The Pi", content: { "application/json": { schema: PiSchema } } };
+
+const list = createRoute({
+  method: "get",
+  path: "/pis",
+  summary: "Every Pi that was seen or chosen for",
+  responses: {
+    200: { description: "The Pis", content: { "application/json": { schema: z.array(PiSchema) } } },
+  },
+});
+
+const get = createRoute({
+  method: "get",
+  path: "/pis/{key}",
+  summary: "One Pi",
+  request: { params: Key },
+  responses: { 200: onePi, ...problems(400, 404) },
+});
+
+const assign = createRoute({
+  method: "put",
+  path: "/pis/{key}/assignment",
+  summary: "Choose what a Pi boots; one that waits goes on at once",
+  request: {
+    params: Key,
+    body: { required: true, content: { "application/json": { schema: AssignSchema } } },
+  },
+  responses: { 200: onePi, ...problems(400, 404) },
+});
+
+const forget = createRoute({
+  method: "delete",
+  path: "/pis/{key}",
+  summary: "Forget a Pi and remove its sessions; refused while its disk is in use, unless forced",
+  request: { params: Key, query: z.object({ force: z.enum(["true", "false"]).optional() }) },
+  responses: { 204: { description: "It is forgotten" }, ...problems(400, 404, 409) },
+});
+
+export function piRoutes({ appliance: { pis }, serving }: ApiContext) {
+  return newRouter()
+    .openapi(list, (c) => c.json(pis.list().map(piView), 200))
+    .openapi(get, (c) => c.json(piView(pis.get(c.req.valid("param").key)), 200))
+    .openapi(assign, (c) => {
+      const { image, mode, variant, persistent } = c.req.valid("json");
+      const choice = {
+        image,
+        mode: mode ?? serving?.policy.mode ?? "pivot",
+        variant: variant ?? serving?.policy.variant ?? "ethernet",
+        persistent: persistent ?? true,
+      } as const;
+      return c.json(piView(pis.assign(c.req.valid("param").key, choice)), 200);
+    })
+    .openapi(forget, async (c) => {
+      await pis.forget(c.req.valid("param").key, { force: c.req.valid("query").force === "true" });
+      return c.body(null, 204);
+    });
+}

@@ -1,0 +1,95 @@
+/** `/api/sessions`: scsipub's calls. */
+import { createRoute, z } from "@hono/zod-openapi";
+import { ApplianceError, type DiskRequest, parseSize } from "../../appliance/index.ts";
+import { type ApiContext, newRouter } from "../context.ts";
+import { portalFor } from "../portal.ts";
+import { problems } from "../problem.ts";
+import { CreatedSessionSchema, SessionCreateSchema, SessionSchema } from "../schemas.ts";
+import { createdSessionView, sessionView } from "../views.ts";
+
+const Id = z.object({ id: z.string().min(1).max(256).openapi({ description: "The session's id or IQN" }) });
+
+const create = createRoute({
+  method: "post",
+  path: "/sessions",
+  summary: "Make a disk that any iSCSI initiator can use",
+  request: { body: { required: true, content: { "application/json": { schema: SessionCreateSchema } } } },
+  responses: {
+    201: {
+      description: "The session; its secret is shown this once",
+      content: { "application/json": { schema: CreatedSessionSchema } },
+    },
+    ...problems(400, 404, 507),
+  },
+});
+
+const list = createRoute({
+  method: "get",
+  path: "/sessions",
+  summary: "Every session",
+  responses: {
+    200: { description: "Oldest first", content: { "application/json": { schema: z.array(SessionSchema) } } },
+  },
+});
+
+const get = createRoute({
+  method: "get",
+  path: "/sessions/{id}",
+  summary: "One session",
+  request: { params: Id },
+  responses: {
+    200: { description: "The session", content: { "application/json": { schema: SessionSchema } } },
+    ...problems(404),
+  },
+});
+
+const remove = createRoute({
+  method: "delete",
+  path: "/sessions/{id}",
+  summary: "Remove a session and what was written in it; refused while it is logged in, unless forced",
+  request: { params: Id, query: z.object({ force: z.enum(["true", "false"]).optional() }) },
+  responses: { 204: { description: "It is gone" }, ...problems(404, 409) },
+});
+
+export function sessionRoutes({ appliance, serving }: ApiContext) {
+  const portal = (url: string) => portalFor(url, serving);
+  return newRouter()
+    .openapi(create, async (c) => {
+      const body = c.req.valid("json");
+      const session = await appliance.sessions.create({
+        disks: disksOf(body),
+        ephemeral: body.ephemeral,
+        ttlMs: body.ttl_seconds === undefined ? undefined : body.ttl_seconds * 1000,
+      });
+      return c.json(createdSessionView(appliance, session, portal(c.req.url)), 201);
+    })
+    .openapi(list, (c) =>
+      c.json(
+        appliance.sessions.all().map((session) => sessionView(appliance, session, portal(c.req.url))),
+        200,
+      ),
+    )
+    .openapi(get, (c) => {
+      const session = appliance.sessions.get(c.req.valid("param").id);
+      return c.json(sessionView(appliance, session, portal(c.req.url)), 200);
+    })
+    .openapi(remove, async (c) => {
+      await appliance.sessions.remove(c.req.valid("param").id, {
+        force: c.req.valid("query").force === "true",
+      });
+      return c.body(null, 204);
+    });
+}
+
+function disksOf({ image, images, size }: z.infer<typeof SessionCreateSchema>): readonly DiskRequest[] {
+  if (image !== undefined) return [{ image, sizeBytes: bytesOf(size) }];
+  if (size !== undefined)
+    throw new ApplianceError("bad-request", "size goes with image; in images each disk has its own");
+  return (images ?? []).map((disk) =>
+    typeof disk === "string" ? { image: disk } : { image: disk.image, sizeBytes: bytesOf(disk.size) },
+  );
+}
+
+function bytesOf(size: string | number | undefined): number | undefined {
+  return size === undefined ? undefined : parseSize(String(size));
+}

@@ -1,0 +1,171 @@
+/** What the API takes and gives. Names are scsipub's: snake_case, sizes in bytes, times in ISO 8601. */
+import { z } from "@hono/zod-openapi";
+import { BOOT_MODES, ERROR_CODES, SHIM_VARIANTS, STAGE_STATES } from "../appliance/index.ts";
+
+const NAME_MAX_CHARS = 256;
+const PATH_MAX_CHARS = 4096;
+
+const ImageName = z.string().min(1).max(NAME_MAX_CHARS).openapi({ example: "blank" });
+const Size = z
+  .union([z.string().max(32), z.number().int().positive()])
+  .openapi({ description: "Like 512M or 16G; a number is bytes", example: "1G" });
+
+export const SessionCreateSchema = z
+  .object({
+    image: ImageName.optional(),
+    images: z
+      .array(z.union([ImageName, z.object({ image: ImageName, size: Size.optional() })]))
+      .min(1)
+      .optional()
+      .openapi({ description: "One disk each, as LUN 0, 1, ..." }),
+    size: Size.optional(),
+    ephemeral: z.boolean().optional(),
+    ttl_seconds: z.number().int().positive().optional(),
+  })
+  .refine((body) => (body.image === undefined) !== (body.images === undefined), {
+    message: "Give either image or images",
+  })
+  .openapi("SessionCreate");
+
+export const LunSchema = z.object({
+  lun: z.number().int(),
+  image: z.string(),
+  size_bytes: z.number().int(),
+});
+
+export const SessionSchema = z
+  .object({
+    id: z.string(),
+    iqn: z.string(),
+    portal: z.string().openapi({ example: "192.168.1.10:3260" }),
+    chap_user: z.string(),
+    luns: z.array(LunSchema),
+    persistent: z.boolean(),
+    created_at: z.string(),
+    expires_at: z.string().nullable(),
+    pi: z.string().nullable(),
+    connected_from: z.array(z.string()),
+    allocated_bytes: z.number().int(),
+  })
+  .openapi("Session");
+
+export const CreatedSessionSchema = z
+  .object({
+    id: z.string(),
+    iqn: z.string(),
+    portal: z.string(),
+    chap_user: z.string(),
+    chap_secret: z.string(),
+    luns: z.array(LunSchema),
+    persistent: z.boolean(),
+    created_at: z.string(),
+    expires_at: z.string().nullable(),
+  })
+  .openapi("CreatedSession");
+
+export const ImageSchema = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    names: z.array(z.string()),
+    size_bytes: z.number().int(),
+    imported_at: z.string().nullable(),
+    source: z.string().nullable(),
+  })
+  .openapi("Image");
+
+export const ImageInfoSchema = ImageSchema.extend({
+  allocated_bytes: z.number().int(),
+  partition_scheme: z.string(),
+  partitions: z.array(
+    z.object({
+      number: z.number().int(),
+      start_bytes: z.number().int(),
+      size_bytes: z.number().int(),
+      type: z.string(),
+    }),
+  ),
+  used_by: z.array(z.string()),
+}).openapi("ImageInfo");
+
+export const ImportCreateSchema = z
+  .object({
+    path: z.string().min(1).max(PATH_MAX_CHARS).openapi({ description: "A file of the server's computer" }),
+    name: z.string().min(1).max(NAME_MAX_CHARS).optional(),
+  })
+  .openapi("ImportCreate");
+
+export const ImportSchema = z
+  .object({
+    id: z.string(),
+    state: z.enum(["running", "done", "failed"]),
+    source: z.string(),
+    name: z.string().nullable(),
+    stage: z.string(),
+    done_bytes: z.number().int(),
+    total_bytes: z.number().int().nullable(),
+    eta_seconds: z.number().nullable(),
+    image: z.string().nullable(),
+    error: z
+      .object({ code: z.enum(ERROR_CODES), message: z.string(), fix: z.string().nullable() })
+      .nullable(),
+  })
+  .openapi("Import");
+
+export const EventSchema = z
+  .object({
+    id: z.number().int(),
+    at: z.number().int().openapi({ description: "Unix milliseconds" }),
+    pi: z.string().nullable(),
+    stage: z.string(),
+    state: z.enum(STAGE_STATES),
+    detail: z.string(),
+    fix: z.string().nullable(),
+  })
+  .openapi("Event");
+
+const AssignmentSchema = z.object({
+  image: z.string(),
+  mode: z.enum(BOOT_MODES),
+  variant: z.enum(SHIM_VARIANTS),
+  persistent: z.boolean(),
+});
+
+export const AssignSchema = z
+  .object({
+    image: ImageName,
+    mode: z.enum(BOOT_MODES).optional(),
+    variant: z.enum(SHIM_VARIANTS).optional(),
+    persistent: z.boolean().optional(),
+  })
+  .openapi("Assign");
+
+export const PiSchema = z
+  .object({
+    key: z.string(),
+    serial: z.string().nullable(),
+    mac: z.string().nullable(),
+    model: z.string().nullable(),
+    address: z.string().nullable(),
+    assignment: AssignmentSchema.nullable(),
+    first_seen: z.string(),
+    last_seen: z.string(),
+    latest: EventSchema.nullable(),
+    sessions: z.array(z.string()),
+  })
+  .openapi("Pi");
+
+export const HealthSchema = z
+  .object({
+    status: z.literal("ok"),
+    version: z.string(),
+    serving: z.boolean(),
+    shim: z.object({
+      state: z.enum(["ready", "building", "missing"]),
+      step: z.string().nullable(),
+      fraction: z.number().nullable(),
+      eta_seconds: z.number().nullable(),
+    }),
+    problems: z.array(z.object({ message: z.string(), fix: z.string().nullable() })),
+  })
+  .openapi("Health");

@@ -1,0 +1,76 @@
+/** The appliance's records as the API shows them. */
+import type { z } from "@hono/zod-openapi";
+import {
+  type Appliance,
+  BLANK,
+  type ImportJob,
+  type PiView,
+  type SessionRecord,
+} from "../appliance/index.ts";
+import type { CreatedSessionSchema, ImageSchema, ImportSchema, PiSchema, SessionSchema } from "./schemas.ts";
+
+type LibraryImage = ReturnType<Appliance["library"]["list"]>[number];
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+/** The answer to a create: the only time that the secret is shown. */
+export function createdSessionView(
+  appliance: Appliance,
+  session: SessionRecord,
+  portal: string,
+): z.infer<typeof CreatedSessionSchema> {
+  return {
+    id: session.id,
+    iqn: session.iqn,
+    portal,
+    chap_user: session.chapUser,
+    chap_secret: session.chapSecret,
+    luns: lunsView(appliance, session),
+    persistent: session.persistent,
+    created_at: iso(session.createdAt),
+    expires_at: session.expiresAt === null ? null : iso(session.expiresAt),
+  };
+}
+
+export function sessionView(
+  appliance: Appliance,
+  session: SessionRecord,
+  portal: string,
+): z.infer<typeof SessionSchema> {
+  const { chap_secret: _secret, ...shown } = createdSessionView(appliance, session, portal);
+  return {
+    ...shown,
+    pi: session.pi,
+    connected_from: [...appliance.sessions.live.addressesOf(session.iqn)],
+    allocated_bytes: appliance.sessions.allocatedBytes(session),
+  };
+}
+
+export function imageView(image: LibraryImage): z.infer<typeof ImageSchema> {
+  return {
+    id: image.id,
+    name: image.names[0] ?? image.id.slice(0, 12),
+    names: [...image.names],
+    size_bytes: image.sizeBytes,
+    imported_at: image.id === BLANK ? null : new Date(image.importedAt).toISOString(),
+    source: image.id === BLANK ? null : image.source,
+  };
+}
+
+export function importView(job: ImportJob): z.infer<typeof ImportSchema> {
+  const { doneBytes, totalBytes, etaSeconds, ...same } = job;
+  return { ...same, done_bytes: doneBytes, total_bytes: totalBytes, eta_seconds: etaSeconds };
+}
+
+export function piView(pi: PiView): z.infer<typeof PiSchema> {
+  const { firstSeen, lastSeen, sessions, ...same } = pi;
+  return { ...same, sessions: [...sessions], first_seen: iso(firstSeen), last_seen: iso(lastSeen) };
+}
+
+function lunsView({ library }: Appliance, { luns }: SessionRecord) {
+  return luns.map(({ lun, image, sizeBytes }) => ({
+    lun,
+    image: library.find(image)?.names[0] ?? image,
+    size_bytes: sizeBytes,
+  }));
+}
