@@ -5,8 +5,12 @@
  *   [host "server"] eth0 ---- veth ----+
  *   [host "pi1"]    eth0 ---- veth ----+-- br0 in [switch namespace]
  *   QEMU            tap ---------------+
+ *
+ * `addRelay` puts a second bridge behind a bad cable: hosts and taps are plugged into it by `segment`.
  */
 import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import type { RelayConditions } from "./relay.ts";
 
 let labs = 0;
 
@@ -17,48 +21,41 @@ export interface Host {
   readonly run: readonly string[];
 }
 
+/** The bridge that everything is plugged into that does not say otherwise. */
+const NEAR = "br0";
+
+export interface WireOptions {
+  /** CIDR. */
+  readonly address?: string;
+  readonly mac?: string;
+  /** The bridge to plug into: a result of `addRelay`. */
+  readonly segment?: string;
+}
+
 export class Lab {
   readonly #prefix: string;
   readonly #switch: string;
   readonly #namespaces: string[] = [];
   readonly #processes: Bun.Subprocess[] = [];
   #ports = 0;
+  #segments = 0;
 
   /** Makes the switch. `dispose` must be called at the end, also after a failure. */
   constructor(label: string) {
     this.#prefix = `pnb-${process.pid}-${labs++}-${label}`;
     this.#switch = this.#addNamespace("sw");
-    ip(
-      "-n",
-      this.#switch,
-      "link",
-      "add",
-      "br0",
-      "type",
-      "bridge",
-      "stp_state",
-      "0",
-      "forward_delay",
-      "0",
-      "mcast_snooping",
-      "0",
-    );
-    ip("-n", this.#switch, "link", "set", "br0", "up");
+    this.#addBridge();
   }
 
   /** Adds a host with one wired interface `eth0`; `address` is CIDR, or none for a host that must ask for one. */
-  addHost(name: string, options: { address?: string; mac?: string; connected?: boolean } = {}): Host {
+  addHost(name: string, options: WireOptions & { connected?: boolean } = {}): Host {
     const namespace = this.#addNamespace(name);
     if (options.connected !== false) this.addWire({ namespace }, "eth0", options);
     return { namespace, run: ["ip", "netns", "exec", namespace] };
   }
 
   /** Adds one more wired interface to a host. */
-  addWire(
-    host: Pick<Host, "namespace">,
-    device: string,
-    options: { address?: string; mac?: string } = {},
-  ): void {
+  addWire(host: Pick<Host, "namespace">, device: string, options: WireOptions = {}): void {
     const port = `p${this.#ports++}`;
     ip(
       "-n",
@@ -75,7 +72,7 @@ export class Lab {
       host.namespace,
     );
     if (options.mac) ip("-n", host.namespace, "link", "set", device, "address", options.mac);
-    ip("-n", this.#switch, "link", "set", port, "master", "br0", "up");
+    ip("-n", this.#switch, "link", "set", port, "master", options.segment ?? NEAR, "up");
     ip("-n", host.namespace, "link", "set", device, "up");
     if (options.address) ip("-n", host.namespace, "addr", "add", options.address, "dev", device);
   }
@@ -86,11 +83,25 @@ export class Lab {
   }
 
   /** Adds a tap for a virtual machine and returns its name; the machine must be started with `switchRun`. */
-  addTap(): string {
+  addTap(segment = NEAR): string {
     const tap = `t${this.#ports++}`;
     ip("-n", this.#switch, "tuntap", "add", tap, "mode", "tap");
-    ip("-n", this.#switch, "link", "set", tap, "master", "br0", "up");
+    ip("-n", this.#switch, "link", "set", tap, "master", segment, "up");
     return tap;
+  }
+
+  /**
+   * Adds a bridge behind a bad cable and returns the name of that segment. `there` is the way from the first
+   * bridge to it. Frames pass when the promise resolves.
+   */
+  async addRelay(conditions: RelayConditions): Promise<string> {
+    const segment = this.#addBridge();
+    const taps = [this.addTap(), this.addTap(segment)];
+    const program = [process.execPath, join(import.meta.dir, "relay.ts")];
+    const relay = this.spawn({ run: this.switchRun }, [...program, ...taps, JSON.stringify(conditions)]);
+    const { value } = await relay.stdout.getReader().read();
+    if (!value) throw new Error(`the relay did not start: ${await new Response(relay.stderr).text()}`);
+    return segment;
   }
 
   /** Prefix for a command that must see the switch's own devices (taps, br0). */
@@ -115,6 +126,14 @@ export class Lab {
     for (const child of this.#processes) child.kill("SIGKILL");
     await Promise.all(this.#processes.map((child) => child.exited));
     for (const namespace of this.#namespaces.toReversed()) ip("netns", "del", namespace);
+  }
+
+  #addBridge(): string {
+    const bridge = `br${this.#segments++}`;
+    const options = ["stp_state", "0", "forward_delay", "0", "mcast_snooping", "0"];
+    ip("-n", this.#switch, "link", "add", bridge, "type", "bridge", ...options);
+    ip("-n", this.#switch, "link", "set", bridge, "up");
+    return bridge;
   }
 
   #addNamespace(name: string): string {
