@@ -17,8 +17,11 @@ export function isSameClient(a: Client, b: Client): boolean {
   return a.mac === b.mac;
 }
 
-/** How long an offered address is kept for the client that has not asked for it yet. */
-const OFFER_HOLD_MS = 60_000;
+/**
+ * How long an offered address is kept for the client that has not asked for it yet. Some boot ROMs never ask and
+ * live on the offer until their system is loaded; that may take minutes.
+ */
+const OFFER_HOLD_MS = 300_000;
 /** How long an address rests that somebody else was found to use. */
 const BUSY_HOLD_MS = 300_000;
 
