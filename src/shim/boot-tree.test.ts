@@ -15,7 +15,9 @@ const bundle: ShimBundle = {
   paths: () => [...content.keys()],
   file: (path) => content.get(path),
 };
-const tree = bootTree(bundle, { cmdline: "console=tty1 pinetboot.server=10.0.0.1:8069" });
+const tree = bootTree(bundle, {
+  cmdline: "console=tty1 console=serial0,115200 pinetboot.server=10.0.0.1:8069",
+});
 const read = (path: string): string | undefined => {
   const data = tree.get(path);
   return data && new TextDecoder().decode(data);
@@ -48,8 +50,11 @@ describe("the boot tree", () => {
     expect(read("upstream/cmdline.txt")).toBe(read("cmdline.txt"));
   });
 
-  test("has the kernel command line on one line", () => {
-    expect(read("cmdline.txt")).toBe("console=tty1 pinetboot.server=10.0.0.1:8069\n");
+  test("has the kernel command line on one line, with the serial console of each board", () => {
+    expect(read("cmdline.txt")).toBe("console=tty1 console=ttyAMA0,115200 pinetboot.server=10.0.0.1:8069\n");
+    expect(read("cmdline-pi5.txt")).toBe(
+      "console=tty1 console=ttyAMA10,115200 pinetboot.server=10.0.0.1:8069\n",
+    );
   });
 
   test("has a config.txt and lists it", () => {

@@ -1,4 +1,5 @@
 import type { ShimBundle } from "./bundle/bundle.ts";
+import { CMDLINES, renderCmdlineFile } from "./boards/cmdline.ts";
 import { byCodePoint } from "./support/sort.ts";
 import { renderConfigTxt } from "./boards/config-txt.ts";
 
@@ -11,7 +12,7 @@ export interface BootTree {
 }
 
 export interface BootTreeOptions {
-  /** The whole kernel command line; a line end is added. */
+  /** The whole kernel command line; `console=serial0` in it becomes the serial console of each board. */
   readonly cmdline: string;
 }
 
@@ -19,14 +20,17 @@ export interface BootTreeOptions {
 const UPSTREAM_PREFIX = "upstream/";
 
 /**
- * The tree of one Pi: the bundle's files, config.txt, and the cmdline.txt that is given.
+ * The tree of one Pi: the bundle's files, config.txt, and the command line that is given.
  * Paths are those after the Pi's own prefix was taken off.
  */
 export function bootTree(bundle: ShimBundle, { cmdline }: BootTreeOptions): BootTree {
   const encoder = new TextEncoder();
   const rendered = new Map([
     ["config.txt", encoder.encode(renderConfigTxt())],
-    ["cmdline.txt", encoder.encode(`${cmdline.trim()}\n`)],
+    ...CMDLINES.map((row): [string, Uint8Array] => [
+      row.path,
+      encoder.encode(renderCmdlineFile(row, cmdline)),
+    ]),
   ]);
   const find = (path: string): Uint8Array | undefined => rendered.get(path) ?? bundle.file(path);
   return {

@@ -3,22 +3,18 @@ import { dirname, join } from "node:path";
 import { bootTree } from "./boot-tree.ts";
 import type { ShimBundle } from "./bundle/bundle.ts";
 
-/**
- * Every board's serial console: the kernel leaves out those that the board does not have.
- * The last one that is there becomes /dev/console.
- */
-const CMDLINE = "console=tty1 console=ttyAMA10,115200 console=ttyAMA0,115200";
+const CMDLINE = "console=tty1 console=serial0,115200";
 
 const README = `A tree that Raspberry Pis boot from, for any TFTP server (dnsmasq, tftpd-hpa, ...).
 
-cmdline.txt may say which disk to boot:
+cmdline.txt (for a Pi 5 and 500: cmdline-pi5.txt) may say which disk to boot:
   iscsi.ip=192.168.1.10 iscsi.target=iqn.2026-01.example:disk
 and, where they differ from the defaults,
   iscsi.port=3260 iscsi.lun=0 iscsi.initiator=IQN iscsi.username=NAME iscsi.password=SECRET iscsi.mode=pivot
 Without them the shim asks the server in pinetboot.server=IP:PORT, and then takes DHCP's answer:
   option 17 (root-path)  iscsi:192.168.1.10::3260:0:iqn.2026-01.example:disk
   option 224 (text)      the mode: pivot
-Everything in cmdline.txt stands on one line. Whoever can reach the TFTP server can read it.
+Each of the two is one line. Whoever can reach the TFTP server can read them.
 
 manifest.json says what each file is and where it comes from.
 `;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { OVERLAYS } from "../overlays/overlays.ts";
+import { CMDLINES } from "./cmdline.ts";
 import { CONFIG_LINE_CHARS, CONFIG_ROWS, renderConfigTxt } from "./config-txt.ts";
 
 /** What a board of one section filter reads, as the firmware does: comments and other boards' sections left out. */
@@ -38,6 +39,12 @@ describe("config.txt", () => {
   test("names no overlay that the bundle lacks", () => {
     const named = CONFIG_ROWS.flatMap(({ line }) => /^dtoverlay=([\w-]+)/.exec(line)?.[1] ?? []);
     expect(named.filter((name) => !OVERLAYS.some((overlay) => overlay.name === name))).toEqual([]);
+  });
+
+  test("names no command line that the boot tree lacks, and Pi 5's own on Pi 5 alone", () => {
+    expect(readBy("pi5")).toContain(`cmdline=${CMDLINES[1].path}`);
+    expect(readBy("pi3").join()).not.toContain("cmdline=");
+    expect(readBy("pi4").join()).not.toContain("cmdline=");
   });
 
   test("has no line that the firmware would cut off", () => {

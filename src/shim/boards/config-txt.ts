@@ -2,7 +2,7 @@
 
 export interface ConfigRow {
   /** Section filter of the firmware; "all" takes a filter back. */
-  readonly section: "all" | "pi3" | "pi4";
+  readonly section: "all" | "pi3" | "pi4" | "pi5";
   readonly line: string;
   /** Written above the line as a comment. */
   readonly why: string;
@@ -35,6 +35,11 @@ export const CONFIG_ROWS = [
     why: "the full UART to the serial pins; the kernel has no Bluetooth",
   },
   { section: "pi4", line: "dtoverlay=disable-bt", why: "as on Pi 3; also Pi 400 and CM4" },
+  {
+    section: "pi5",
+    line: "cmdline=cmdline-pi5.txt",
+    why: "the same words, but for the name of its serial port; also Pi 500",
+  },
 ] as const satisfies readonly ConfigRow[];
 
 /** config.txt for every board at once: sections of the firmware tell them apart. */

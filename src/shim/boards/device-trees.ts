@@ -10,8 +10,6 @@ export interface DeviceTreeRow {
   readonly mainline: string;
   /** Names of Raspberry Pi's own kernel for the same board. */
   readonly firmware: readonly string[];
-  /** Linux name of the UART on the 40-pin header (Pi 5: the one on its debug connector). */
-  readonly serialConsole: "ttyAMA0" | "ttyAMA10";
 }
 
 export const DEVICE_TREES = [
@@ -19,61 +17,52 @@ export const DEVICE_TREES = [
     board: "Pi 2B 1.2",
     mainline: "bcm2837-rpi-2-b.dtb",
     firmware: ["bcm2710-rpi-2-b.dtb"],
-    serialConsole: "ttyAMA0",
   },
   {
     board: "Pi 3B",
     mainline: "bcm2837-rpi-3-b.dtb",
     firmware: ["bcm2710-rpi-3-b.dtb"],
-    serialConsole: "ttyAMA0",
   },
   {
     board: "Pi 3B+",
     mainline: "bcm2837-rpi-3-b-plus.dtb",
     firmware: ["bcm2710-rpi-3-b-plus.dtb"],
-    serialConsole: "ttyAMA0",
   },
   {
     board: "Pi 3A+",
     mainline: "bcm2837-rpi-3-a-plus.dtb",
     firmware: ["bcm2710-rpi-3-a-plus.dtb"],
-    serialConsole: "ttyAMA0",
   },
   {
     board: "CM3",
     mainline: "bcm2837-rpi-cm3-io3.dtb",
     firmware: ["bcm2710-rpi-cm3.dtb"],
-    serialConsole: "ttyAMA0",
   },
   {
     board: "Zero 2 W",
     mainline: "bcm2837-rpi-zero-2-w.dtb",
     firmware: ["bcm2710-rpi-zero-2-w.dtb", "bcm2710-rpi-zero-2.dtb"],
-    serialConsole: "ttyAMA0",
   },
-  { board: "Pi 4B", mainline: "bcm2711-rpi-4-b.dtb", firmware: [], serialConsole: "ttyAMA0" },
-  { board: "Pi 400", mainline: "bcm2711-rpi-400.dtb", firmware: [], serialConsole: "ttyAMA0" },
+  { board: "Pi 4B", mainline: "bcm2711-rpi-4-b.dtb", firmware: [] },
+  { board: "Pi 400", mainline: "bcm2711-rpi-400.dtb", firmware: [] },
   {
     // Mainline describes the module on its IO board alone, which is also the usual carrier.
     board: "CM4",
     mainline: "bcm2711-rpi-cm4-io.dtb",
     firmware: ["bcm2711-rpi-cm4.dtb"],
-    serialConsole: "ttyAMA0",
   },
-  { board: "Pi 5", mainline: "bcm2712-rpi-5-b.dtb", firmware: [], serialConsole: "ttyAMA10" },
+  { board: "Pi 5", mainline: "bcm2712-rpi-5-b.dtb", firmware: [] },
   {
     // The D0 stepping of the chip moved some pin controllers.
     board: "Pi 5 (D0)",
     mainline: "bcm2712-d-rpi-5-b.dtb",
     firmware: ["bcm2712d0-rpi-5-b.dtb"],
-    serialConsole: "ttyAMA10",
   },
   {
     // Mainline has no tree of the Pi 500; it is a D0 chip with the Pi 5's RP1 and Ethernet.
     board: "Pi 500",
     mainline: "bcm2712-d-rpi-5-b.dtb",
     firmware: ["bcm2712-rpi-500.dtb"],
-    serialConsole: "ttyAMA10",
   },
 ] as const satisfies readonly DeviceTreeRow[];
 
