@@ -32,11 +32,12 @@ use_address() {
   old=$(cat "$LEASE/ip" 2>/dev/null)
   old_mask=$(cat "$LEASE/mask" 2>/dev/null)
   [ "$old" = "$ip" ] && return
-  ip addr add "$ip/$mask" broadcast + dev "$interface"
   if [ -n "$old" ]; then
     tell "the DHCP server gave this Pi another address: $ip, it was $old"
+    # First, for the kernel drops the later addresses of a network together with its first.
     ip addr del "$old/$old_mask" dev "$interface"
   fi
+  ip addr add "$ip/$mask" broadcast + dev "$interface"
   [ -z "$router" ] || ip route replace default via "${router%% *}" dev "$interface"
 }
 
