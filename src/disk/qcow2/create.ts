@@ -1,7 +1,7 @@
 /** Making and removing overlay files. */
 import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import { openHostFile, syncDirectory } from "../host/file.ts";
+import { openHostFile, syncDirectory, type HostFile } from "../host/file.ts";
 import { encodeHeader, SECTOR_BYTES } from "./header.ts";
 import { journalPath } from "./open.ts";
 import { CLUSTER_BYTES, L2_COVERS_BYTES, MAX_DISK_BYTES, REFCOUNT_BYTES } from "./units.ts";
@@ -22,31 +22,9 @@ export interface NewOverlay {
  * `DiskError` ("EEXIST", "ENOSPC", ...) otherwise; no file is left behind then.
  */
 export async function createOverlay(path: string, overlay: NewOverlay): Promise<void> {
-  const { sizeBytes, backing } = overlay;
-  if (sizeBytes <= 0 || sizeBytes > MAX_DISK_BYTES || sizeBytes % SECTOR_BYTES !== 0) {
-    throw new RangeError(`a disk cannot have ${sizeBytes} bytes: a multiple of 512 up to 16 TiB`);
-  }
   const file = openHostFile(path, "create");
   try {
-    file.truncate(LAYOUT_CLUSTERS * CLUSTER_BYTES);
-    file.write(
-      Uint8Array.from({ length: LAYOUT_CLUSTERS * REFCOUNT_BYTES }, (_, i) => i % REFCOUNT_BYTES),
-      LAYOUT.refcountBlock * CLUSTER_BYTES,
-    );
-    const firstBlock = new Uint8Array(8);
-    new DataView(firstBlock.buffer).setBigUint64(0, BigInt(LAYOUT.refcountBlock * CLUSTER_BYTES));
-    file.write(firstBlock, LAYOUT.refcountTable * CLUSTER_BYTES);
-    const header = encodeHeader({
-      sizeBytes,
-      l1Offset: LAYOUT.l1 * CLUSTER_BYTES,
-      l1Entries: Math.ceil(sizeBytes / L2_COVERS_BYTES),
-      refcountTableOffset: LAYOUT.refcountTable * CLUSTER_BYTES,
-      refcountTableClusters: 1,
-      backing,
-      dirty: false,
-      owner: undefined,
-    });
-    file.write(header, LAYOUT.header * CLUSTER_BYTES);
+    layOutOverlay(file, overlay);
     await file.sync();
   } catch (error) {
     await rm(path, { force: true });
@@ -55,6 +33,33 @@ export async function createOverlay(path: string, overlay: NewOverlay): Promise<
     file.close();
   }
   await syncDirectory(dirname(path));
+}
+
+/** Writes the clusters that every overlay begins with into an empty file. */
+export function layOutOverlay(file: HostFile, overlay: NewOverlay): void {
+  const { sizeBytes, backing } = overlay;
+  if (sizeBytes <= 0 || sizeBytes > MAX_DISK_BYTES || sizeBytes % SECTOR_BYTES !== 0) {
+    throw new RangeError(`a disk cannot have ${sizeBytes} bytes: a multiple of 512 up to 16 TiB`);
+  }
+  file.truncate(LAYOUT_CLUSTERS * CLUSTER_BYTES);
+  file.write(
+    Uint8Array.from({ length: LAYOUT_CLUSTERS * REFCOUNT_BYTES }, (_, i) => i % REFCOUNT_BYTES),
+    LAYOUT.refcountBlock * CLUSTER_BYTES,
+  );
+  const firstBlock = new Uint8Array(8);
+  new DataView(firstBlock.buffer).setBigUint64(0, BigInt(LAYOUT.refcountBlock * CLUSTER_BYTES));
+  file.write(firstBlock, LAYOUT.refcountTable * CLUSTER_BYTES);
+  const header = encodeHeader({
+    sizeBytes,
+    l1Offset: LAYOUT.l1 * CLUSTER_BYTES,
+    l1Entries: Math.ceil(sizeBytes / L2_COVERS_BYTES),
+    refcountTableOffset: LAYOUT.refcountTable * CLUSTER_BYTES,
+    refcountTableClusters: 1,
+    backing,
+    dirty: false,
+    owner: undefined,
+  });
+  file.write(header, LAYOUT.header * CLUSTER_BYTES);
 }
 
 /** Removes an overlay that is not open, with the journal that an unclean end may have left beside it. Absent is fine. */
