@@ -1,10 +1,11 @@
 /** The network's own DHCP server, as in every home: it gives addresses and knows nothing of booting. */
 import type { Host, Lab } from "../sim/net/lab.ts";
 
-/** Starts dnsmasq as the router 10.0.0.1 and waits until it serves. */
-export async function addRouter(lab: Lab): Promise<Host> {
+/** Starts dnsmasq as the router 10.0.0.1 and waits until it serves; `flags` for what else it tells its clients. */
+export async function addRouter(lab: Lab, flags: readonly string[] = []): Promise<Host> {
   const router = lab.addHost("router", { address: "10.0.0.1/24" });
-  await startDnsmasq(lab, router, ["--dhcp-range=10.0.0.100,10.0.0.150,1h", "--dhcp-authoritative"]);
+  const addresses = ["--dhcp-range=10.0.0.100,10.0.0.150,1h", "--dhcp-authoritative"];
+  await startDnsmasq(lab, router, [...addresses, ...flags]);
   return router;
 }
 

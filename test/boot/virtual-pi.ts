@@ -1,5 +1,5 @@
 /** A Pi made of two halves: the firmware emulator loads, then QEMU starts exactly those bytes on the same cable. */
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Lab } from "../sim/net/lab.ts";
@@ -89,17 +89,25 @@ export class VirtualPi {
     this.#qemu = undefined;
   }
 
+  /** Pulls the plug and removes what the firmware had loaded. */
+  async dispose(): Promise<void> {
+    await this.unplug();
+    rmSync(this.#outDir, { recursive: true, force: true });
+  }
+
   #qemuCommand(files: StartedFiles): string[] {
     const { machine, mac } = this.options;
     const nic = machine === "raspi3b" ? "usb-net" : "virtio-net-pci";
+    const initramfs = files.initramfsPath ? ["-initrd", files.initramfsPath] : [];
     return [
       "qemu-system-aarch64",
-      ...["-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot"],
-      ...["-kernel", files.kernelPath],
-      ...(files.initramfsPath ? ["-initrd", files.initramfsPath] : []),
+      ...words("-display none -monitor none -serial stdio -no-reboot"),
       ...(machine === "raspi3b" ? raspi3b(files) : virt(files)),
-      ...["-netdev", `tap,id=lan,ifname=${this.#tap},script=no,downscript=no`],
-      ...["-device", `${nic},netdev=lan,mac=${mac}`],
+      "-kernel",
+      files.kernelPath,
+      ...initramfs,
+      ...words(`-netdev tap,id=lan,ifname=${this.#tap},script=no,downscript=no`),
+      ...words(`-device ${nic},netdev=lan,mac=${mac}`),
     ];
   }
 }
@@ -109,10 +117,12 @@ function raspi3b(files: StartedFiles): string[] {
 }
 
 function virt(files: StartedFiles): string[] {
-  return [
-    ...["-machine", "virt", "-cpu", "cortex-a72", "-smp", "2", "-m", "1024", "-device", "virtio-rng-pci"],
-    ...["-append", `${files.cmdline} ${VIRT_CONSOLE}`],
-  ];
+  const machine = words("-machine virt -cpu cortex-a72 -smp 2 -m 1024 -device virtio-rng-pci");
+  return [...machine, "-append", `${files.cmdline} ${VIRT_CONSOLE}`];
+}
+
+function words(text: string): string[] {
+  return text.split(" ");
 }
 
 /** Whatever UART the served command line names, this machine has the one PL011. */

@@ -1,7 +1,7 @@
 /**
  * Raw disk images laid out like a Raspberry Pi's card, made without loop devices:
  *
- *   | table, 1 MiB | FAT "bootfs" | ext4 "rootfs" | (GPT only: 1 MiB for the second table) |
+ *   | table, 1 MiB | FAT "BOOTFS" | ext4 "rootfs" | (GPT only: 1 MiB for the second table) |
  */
 import { truncate, writeFile } from "node:fs/promises";
 import { run } from "../../src/shim/support/run.ts";
@@ -39,7 +39,7 @@ export async function makeDiskImage(path: string, layout: DiskLayout): Promise<v
   await truncate(path, rootStart + (layout.rootMib + 1) * MIB);
   await run(["sfdisk", "--quiet", path], { input: new TextEncoder().encode(partitionTable(layout)) });
   const offset = `--offset=${bootStart / SECTOR_BYTES}`;
-  await run(["mkfs.fat", "-n", "bootfs", offset, path, `${layout.bootMib * 1024}`]);
+  await run(["mkfs.fat", "-F", "16", "-n", "BOOTFS", offset, path, `${layout.bootMib * 1024}`]);
   await run(["sh", "-c", `mcopy -s -i "$1@@${bootStart}" "$2"/* ::`, "sh", path, layout.bootFiles]);
   const filesystem = ["-q", "-F", "-t", "ext4", "-L", "rootfs", "-d", layout.rootFiles];
   await run(["mke2fs", ...filesystem, "-E", `offset=${rootStart}`, path, `${layout.rootMib}M`]);

@@ -1,0 +1,154 @@
+/** The main job on QEMU's `virt`: a real Debian with systemd, booted through DHCP, TFTP and iSCSI. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { debianRoot, ROOT_PASSWORD } from "../roots/index.ts";
+import { describeWith } from "../support/tools.ts";
+import type { Console } from "./console.ts";
+import { type Lan, makeLan } from "./lan.ts";
+import { BOOT_TEST_NEEDS, BOOT_TOOLS_TIMEOUT_MS, ensureBootShim } from "./needs.ts";
+import type { VirtualPi } from "./virtual-pi.ts";
+
+/** Firmware, shim and Debian's start under TCG on a busy machine; 40 s on an idle one. */
+const BOOT_MS = 240_000;
+const SHUTDOWN_MS = 120_000;
+/** How long the server stays away. */
+const OUTAGE_MS = 90_000;
+/** iscsid tries again every few seconds, and CHAP has been seen to take it 34 s. */
+const RECOVERY_MS = 120_000;
+const NUMBERS_BEFORE = 20;
+const NUMBERS_AFTER = 20;
+const NUMBERS_FILE = "/root/numbers";
+
+describeWith(BOOT_TEST_NEEDS, "a Pi 4 with Debian on virt", () => {
+  let lan: Lan;
+  let image = "";
+  let imageSum = "";
+  let first: VirtualPi;
+  let second: VirtualPi;
+  let firstConsole: Console;
+
+  beforeAll(async () => {
+    await ensureBootShim();
+    image = await debianRoot();
+    imageSum = await sha256(image);
+    lan = await makeLan("debian");
+    await lan.server.command("image", "import", image, "--name", "debian");
+    await lan.server.start(...SERVE_FLAGS);
+    first = lan.addPi({
+      name: "pi4",
+      profile: "pi4",
+      machine: "virt",
+      serial: "10000000ddb41a0c",
+      mac: "dc:a6:32:b4:1a:0c",
+    });
+    second = lan.addPi({
+      name: "pi5",
+      profile: "pi5",
+      machine: "virt",
+      serial: "9f2d3c4b5a697887",
+      mac: "2c:cf:67:69:78:87",
+    });
+    for (const pi of [first, second]) await lan.server.command("pi", "assign", pi.key, "--image", "debian");
+  }, BOOT_TOOLS_TIMEOUT_MS);
+
+  afterAll(async () => {
+    await lan?.dispose();
+  });
+
+  test(
+    "it reaches Debian's login prompt with its own CHAP login, and no secret stands on the command line",
+    async () => {
+      firstConsole = await first.powerOn();
+      await firstConsole.logIn(ROOT_PASSWORD, BOOT_MS);
+      expect(firstConsole.text).toContain("[pinetboot] stage=login state=ok");
+      const user = await firstConsole.run("cat /sys/class/iscsi_session/*/username");
+      const secret = await firstConsole.run("cat /sys/class/iscsi_session/*/password");
+      expect(user).not.toBe("");
+      expect(secret).toMatch(/^[A-Za-z0-9]{16}$/);
+      expect(await firstConsole.run("cat /proc/cmdline")).not.toContain(secret);
+      expect(await firstConsole.run("cat /etc/os-release")).toContain("bookworm");
+    },
+    BOOT_MS * 2,
+  );
+
+  test(
+    "what it wrote is there after a reboot through the firmware, and a second Pi with the same image does not see it",
+    async () => {
+      await firstConsole.run("echo kept > /root/proof && sync");
+      firstConsole.type("reboot\n");
+      const secondConsole = await second.powerOn();
+      await first.waitUntilOff(SHUTDOWN_MS);
+      firstConsole = await first.powerOn();
+      await Promise.all([
+        firstConsole.logIn(ROOT_PASSWORD, BOOT_MS),
+        secondConsole.logIn(ROOT_PASSWORD, BOOT_MS),
+      ]);
+      expect(await firstConsole.run("cat /root/proof")).toBe("kept");
+      expect(await secondConsole.run("ls /root")).toBe("");
+      secondConsole.type("poweroff\n");
+      await second.waitUntilOff(SHUTDOWN_MS);
+    },
+    BOOT_MS * 3,
+  );
+
+  test(
+    "no acknowledged write is lost and no program sees an error when the server is killed and away for 90 s",
+    async () => {
+      firstConsole.type(`count-writes ${NUMBERS_FILE}\n`);
+      await firstConsole.waitFor(new RegExp(`wrote ${NUMBERS_BEFORE}\\r`), RECOVERY_MS, /failed \d/);
+      // Frozen first: the writer now waits for an answer to a write that the server has received and will never give.
+      lan.server.freeze();
+      await firstConsole.waitForSilence(2000);
+      const beforeKill = lastNumber(firstConsole);
+      await lan.server.kill();
+      await Bun.sleep(OUTAGE_MS);
+      expect(lastNumber(firstConsole)).toBe(beforeKill);
+      await lan.server.start(...SERVE_FLAGS);
+      const goal = beforeKill + NUMBERS_AFTER;
+      await firstConsole.waitFor(new RegExp(`wrote ${goal}\\r`), RECOVERY_MS, /failed \d/);
+      firstConsole.type(CONTROL_C);
+      await firstConsole.waitFor(/\^C/, RECOVERY_MS);
+      const acknowledged = lastNumber(firstConsole);
+      // Read again from the server's disk, not from the guest's memory.
+      await firstConsole.run("echo 3 > /proc/sys/vm/drop_caches");
+      const written = await firstConsole.run(`cat ${NUMBERS_FILE}`);
+      const numbers = written.split("\n").map(Number);
+      expect(numbers).toEqual(Array.from(numbers, (_, at) => at + 1));
+      expect(numbers.length).toBeGreaterThanOrEqual(acknowledged);
+      expect(firstConsole.text).not.toMatch(/failed \d|I\/O error|Remounting filesystem read-only/);
+      firstConsole.type("poweroff\n");
+      await first.waitUntilOff(SHUTDOWN_MS);
+    },
+    OUTAGE_MS + RECOVERY_MS * 4 + SHUTDOWN_MS,
+  );
+
+  test("the base image has not changed by a byte, and the overlays are clean", async () => {
+    expect(await lan.server.stop()).toBe(0);
+    expect(await sha256(join(lan.dataDir, "images", `${imageSum}.img`))).toBe(imageSum);
+    const overlays = (await readdir(join(lan.dataDir, "overlays"))).filter((name) => name.endsWith(".qcow2"));
+    expect(overlays).toHaveLength(2);
+    for (const name of overlays) {
+      const check = Bun.spawnSync(["qemu-img", "check", join(lan.dataDir, "overlays", name)]);
+      expect(check.stdout.toString() + check.stderr.toString()).toContain(
+        "No errors were found on the image.",
+      );
+      expect(check.exitCode).toBe(0);
+    }
+  }, 60_000);
+});
+
+const SERVE_FLAGS = ["--interface", "eth0", "--http", "127.0.0.1:8080", "--no-shim-build"];
+const CONTROL_C = "\u0003";
+
+function lastNumber(console: Console): number {
+  return Number([...console.text.matchAll(/wrote (\d+)\r/g)].at(-1)?.[1] ?? 0);
+}
+
+async function sha256(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path)) hash.update(chunk);
+  return hash.digest("hex");
+}
