@@ -1,6 +1,11 @@
 import type { TargetDirectory } from "./directory.ts";
 import type { IscsiEvent, SessionInfo } from "./events.ts";
-import type { ServerLimits } from "./limits.ts";
+import { DEFAULT_LIMITS, type ServerLimits } from "./limits.ts";
+import { Connection, type ConnectionHost } from "./net/connection.ts";
+import { plainAddress, portalOf } from "./net/portal.ts";
+import { SessionRegistry } from "./net/session-registry.ts";
+import { limitReceiveBuffer } from "./net/socket-options.ts";
+import { Batch } from "./session/batch.ts";
 
 export interface IscsiServerOptions {
   readonly directory: TargetDirectory;
@@ -28,7 +33,120 @@ export interface IscsiServer {
   stop(): Promise<void>;
 }
 
-/** Listens; throws the system's error (EADDRINUSE, EACCES, ...) when that is not possible. */
-export function createIscsiServer(_options: IscsiServerOptions): Promise<IscsiServer> {
-  return Promise.reject(new Error("the iSCSI server is being written"));
+interface SocketData {
+  connection: Connection | undefined;
+}
+
+/** How often clocks are looked at: login timeouts, pings, graces. */
+const TICK_MS = 1000;
+/** Dead peers are found by the system even when nothing is said: `TCP_KEEPIDLE`. */
+const KEEP_ALIVE_MS = 60_000;
+
+/** Listens; rejects with the system's error (EADDRINUSE, EACCES, ...) when that is not possible. */
+export async function createIscsiServer(options: IscsiServerOptions): Promise<IscsiServer> {
+  const limits: ServerLimits = { ...DEFAULT_LIMITS, ...options.limits };
+  const registry = new SessionRegistry();
+  const connections = new Set<Connection>();
+  let isStopping = false;
+  const host: ConnectionHost = {
+    directory: options.directory,
+    limits,
+    registry,
+    output: { batch: new Batch(), tailBytes: 0 },
+    onEvent: options.onEvent ?? (() => undefined),
+    portal: (address, port) => options.portalAddress?.({ address, port }) ?? portalOf(address, port),
+    randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
+    now: () => performance.now(),
+  };
+
+  const isFull = (address: string): boolean => {
+    if (connections.size >= limits.maxConnections) return true;
+    let same = 0;
+    for (const { remoteAddress } of connections) if (remoteAddress === address) same++;
+    return same >= limits.maxConnectionsPerAddress;
+  };
+
+  const forget = (connection: Connection, why: string): void => {
+    connections.delete(connection);
+    connection.lost(why);
+  };
+
+  const listener = Bun.listen<SocketData>({
+    hostname: options.hostname,
+    port: options.port,
+    socket: {
+      binaryType: "uint8array",
+      open(socket) {
+        socket.data = { connection: undefined };
+        if (isStopping || isFull(plainAddress(socket.remoteAddress))) {
+          socket.terminate();
+          return;
+        }
+        socket.setNoDelay(true);
+        socket.setKeepAlive(true, KEEP_ALIVE_MS);
+        limitReceiveBuffer(socket);
+        const connection = new Connection(socket, host);
+        socket.data.connection = connection;
+        connections.add(connection);
+      },
+      data(socket, chunk) {
+        socket.data.connection?.push(chunk);
+      },
+      drain(socket) {
+        socket.data.connection?.wake();
+      },
+      close(socket, error) {
+        const { connection } = socket.data;
+        if (connection) forget(connection, closingWords(error));
+      },
+      // Bun leaves a socket open after an exception in one of these callbacks.
+      error(socket, error) {
+        socket.terminate();
+        const { connection } = socket.data;
+        if (connection) forget(connection, `The session failed in the target itself: ${error.message}.`);
+      },
+    },
+  });
+
+  const ticker = setInterval(
+    () => {
+      const now = host.now();
+      for (const connection of connections) connection.tick(now);
+    },
+    Math.min(TICK_MS, limits.loginTimeoutMs / 2, limits.stopGraceMs / 2),
+  );
+  ticker.unref();
+
+  return {
+    address: listener.hostname,
+    port: listener.port,
+    sessions: () =>
+      registry
+        .all()
+        .filter(({ isEnding }) => !isEnding)
+        .map(({ info }) => info),
+    async disconnect(targetName) {
+      const open = registry.ofTarget(targetName.toLowerCase());
+      await Promise.all(
+        open.map((session) => session.retire("disconnected", "The session was disconnected.")),
+      );
+      return open.length;
+    },
+    async stop() {
+      isStopping = true;
+      listener.stop(false);
+      await Promise.all(
+        [...connections].map((connection) => connection.retire("stopped", "The server stops.")),
+      );
+      await Promise.all(registry.all().map((session) => session.end("stopped", "The server stops.")));
+      clearInterval(ticker);
+      listener.stop(true);
+    },
+  };
+}
+
+function closingWords(error: Error | undefined): string {
+  return error
+    ? `The connection broke: ${error.message}.`
+    : "The initiator closed the connection without a logout.";
 }

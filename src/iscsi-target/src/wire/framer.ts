@@ -20,13 +20,13 @@ import { hasDigest } from "./crc32c.ts";
 
 export interface PduReceiver {
   /** BHS and AHS, valid during the call only. The answer says how the body is wanted. */
-  header(header: Uint8Array): "whole" | "stream";
+  onHeader(header: Uint8Array): "whole" | "stream";
   /** The next piece of the body; pieces come in order. `bytes` may be kept only by copying. */
-  data(bytes: Uint8Array, offset: number): void;
+  onData(bytes: Uint8Array, offset: number): void;
   /** The PDU is complete. */
-  end(): void;
-  /** The body does not match its digest and was not handed over; `end` is not called. */
-  dataDigestError(header: Uint8Array): void;
+  onEnd(): void;
+  /** The body does not match its digest and was not handed over; `onEnd` is not called. */
+  onDataDigestError(header: Uint8Array): void;
 }
 
 const AHS_LENGTH_AT = 4;
@@ -40,7 +40,9 @@ export class Framer {
   /** What we declared as MaxRecvDataSegmentLength: a longer data segment ends the connection. */
   maxDataBytes: number;
 
-  readonly #receiver: PduReceiver;
+  /** Who gets the PDUs; it changes when the login is over. */
+  receiver: PduReceiver;
+
   #head: Uint8Array | undefined;
   #headFilled = 0;
   #body: Uint8Array | undefined;
@@ -56,7 +58,7 @@ export class Framer {
   #lastHeader: Uint8Array | undefined;
 
   constructor(receiver: PduReceiver, maxDataBytes: number) {
-    this.#receiver = receiver;
+    this.receiver = receiver;
     this.maxDataBytes = maxDataBytes;
   }
 
@@ -109,9 +111,9 @@ export class Framer {
         `a data segment of ${this.#dataLength} bytes is longer than the ${this.maxDataBytes} agreed`,
       );
     if (this.dataDigest && this.#dataLength > 0) this.#lastHeader = header.slice(0, HEADER_BYTES);
-    this.#wanted = this.#receiver.header(header);
+    this.#wanted = this.receiver.onHeader(header);
     if (this.#dataLength === 0) {
-      this.#receiver.end();
+      this.receiver.onEnd();
       return;
     }
     this.#bodyLength = padded(this.#dataLength) + (this.dataDigest ? DIGEST_BYTES : 0);
@@ -148,11 +150,11 @@ export class Framer {
     this.#inBody = false;
     const digestAt = this.#bodyLength - DIGEST_BYTES;
     if (this.dataDigest && !hasDigest(body, digestAt, 0, digestAt)) {
-      this.#receiver.dataDigestError(this.#lastHeader ?? new Uint8Array(HEADER_BYTES));
+      this.receiver.onDataDigestError(this.#lastHeader ?? new Uint8Array(HEADER_BYTES));
       return;
     }
-    this.#receiver.data(body.length === this.#dataLength ? body : body.subarray(0, this.#dataLength), 0);
-    this.#receiver.end();
+    this.receiver.onData(body.length === this.#dataLength ? body : body.subarray(0, this.#dataLength), 0);
+    this.receiver.onEnd();
   }
 
   /** `#bodyFilled` counts what was taken from the stream, of which the last `#carried` bytes wait in the carry. */
@@ -168,7 +170,7 @@ export class Framer {
     this.#bodyFilled += padding;
     if (this.#bodyFilled === this.#bodyLength) {
       this.#inBody = false;
-      this.#receiver.end();
+      this.receiver.onEnd();
     }
     return at + padding;
   }
@@ -184,13 +186,13 @@ export class Framer {
       if (this.#carried < STREAM_ALIGN && !(isLast && rest.length === 0)) return;
       const length = this.#carried;
       this.#carried = 0;
-      this.#receiver.data(this.#carry.subarray(0, length), this.#bodyFilled - length);
+      this.receiver.onData(this.#carry.subarray(0, length), this.#bodyFilled - length);
     }
     const whole = isLast ? rest.length : rest.length - (rest.length % STREAM_ALIGN);
     if (whole > 0) {
       const offset = this.#bodyFilled;
       this.#bodyFilled += whole;
-      this.#receiver.data(rest.subarray(0, whole), offset);
+      this.receiver.onData(rest.subarray(0, whole), offset);
     }
     if (whole < rest.length) {
       this.#carry ??= new Uint8Array(STREAM_ALIGN);

@@ -1,0 +1,307 @@
+/**
+ * One TCP connection: bytes in through the framer, first into the login machine, then into the session;
+ * bytes out of the session's outbox. Nothing thrown here reaches another connection.
+ *
+ *   login --complete--> opening --opened--> open --logout, error, end--> closed
+ *     \--------failed or too slow------------------------------------------/
+ */
+import { LoginReject, type SessionEnd, type TargetDirectory } from "../directory.ts";
+import type { IscsiEvent } from "../events.ts";
+import type { ServerLimits } from "../limits.ts";
+import { DEFAULT_MAX_RECV_DATA_BYTES, OUR_MAX_RECV_DATA_BYTES } from "../login/key-rows.ts";
+import {
+  type CompletedLogin,
+  LoginMachine,
+  type LoginReply,
+  type LoginStep,
+} from "../login/login-machine.ts";
+import type { LoginStatus } from "../login/status.ts";
+import { padded } from "../pdu/basic-header.ts";
+import type { DiscoveryView } from "../session/send-targets.ts";
+import { ProtocolError } from "../wire/bytes.ts";
+import { Framer } from "../wire/framer.ts";
+import { LoginPhase } from "./login-phase.ts";
+import { type Link, type Opened, openDiscovery, openNormal } from "./open-session.ts";
+import { plainAddress } from "./portal.ts";
+import { type Digests, Output, type SharedOutput, type Writable } from "./output.ts";
+import type { SessionRegistry } from "./session-registry.ts";
+
+/** The part of Bun's socket that is used here. */
+export interface TcpSocket extends Writable {
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+  pause(): void;
+  resume(): void;
+  end(): void;
+  terminate(): void;
+}
+
+/** What all connections of a server have in common. */
+export interface ConnectionHost {
+  readonly directory: TargetDirectory;
+  readonly limits: ServerLimits;
+  readonly registry: SessionRegistry;
+  readonly output: SharedOutput;
+  readonly onEvent: (event: IscsiEvent) => void;
+  readonly portal: (address: string, port: number) => string;
+  readonly randomBytes: (count: number) => Uint8Array;
+  readonly now: () => number;
+}
+
+/** Bun's read buffer: a chunk that fills it has more behind it, and the others come first (see socket-options.ts). */
+const FULL_READ_BYTES = 512 * 1024;
+/** How long a peer may take to read our last words before the connection is cut. */
+const LINGER_MS = 2000;
+
+interface Farewell {
+  readonly end: SessionEnd;
+  readonly why: string;
+}
+
+export class Connection implements Link {
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localAddress: string;
+  readonly #localPort: number;
+  readonly #socket: TcpSocket;
+  readonly #host: ConnectionHost;
+  readonly #login: LoginPhase;
+  readonly #framer: Framer;
+  readonly #output: Output;
+  #digests: Digests = { headerDigest: false, dataDigest: false };
+  #opened: Opened | undefined;
+  /** Nothing is taken or sent any more. */
+  #isClosed = false;
+  /** The socket is closed. */
+  #isGone = false;
+  #opening: Promise<void> | undefined;
+  #ended: Promise<void> | undefined;
+  /** Set once the session is to end as soon as everything has been done and said. */
+  #farewell: Farewell | undefined;
+  #deadlineMs: number;
+  #heardMs: number;
+  #heard = false;
+  #isCongested = false;
+  readonly #onFinished: (() => void)[] = [];
+
+  constructor(socket: TcpSocket, host: ConnectionHost) {
+    this.#socket = socket;
+    this.#host = host;
+    this.remoteAddress = plainAddress(socket.remoteAddress);
+    this.remotePort = socket.remotePort;
+    this.localAddress = plainAddress(socket.localAddress);
+    this.#localPort = socket.localPort;
+    this.#login = new LoginPhase(new LoginMachine(host), (step) => this.#takeStep(step));
+    this.#framer = new Framer(this.#login, DEFAULT_MAX_RECV_DATA_BYTES);
+    this.#output = new Output(socket, host.output);
+    this.#heardMs = host.now();
+    this.#deadlineMs = this.#heardMs + host.limits.loginTimeoutMs;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Bytes from the peer. */
+  push(chunk: Uint8Array): void {
+    if (this.#isClosed) return;
+    this.#heard = true;
+    try {
+      this.#framer.push(chunk);
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    this.wake();
+    if (chunk.length >= FULL_READ_BYTES && !this.#isClosed) {
+      this.#socket.pause();
+      setImmediate(() => this.#resume());
+    }
+  }
+
+  /** Sends what there is to send, now that something has changed: the outbox, or the room in the socket. */
+  wake(): void {
+    const session = this.#opened?.session;
+    if (!session || this.#isClosed) return;
+    try {
+      if (this.#output.flush(session.outbox, this.#digests)) setImmediate(() => this.wake());
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    this.#relieve(session.outbox.isCongested);
+    const farewell = this.#farewell;
+    if (farewell && session.isQuiet && !this.#output.isBlocked) {
+      this.#socket.end();
+      void this.#finish(farewell.end, farewell.why);
+    }
+  }
+
+  /** The TCP connection is gone. */
+  lost(why: string): void {
+    this.#isGone = true;
+    void this.close("drop", why);
+  }
+
+  /** Looks at the clock, about once a second. */
+  tick(nowMs: number): void {
+    if (this.#heard) {
+      this.#heard = false;
+      this.#heardMs = nowMs;
+    }
+    if (this.#farewell && nowMs >= this.#deadlineMs) {
+      void this.close(this.#farewell.end, this.#farewell.why);
+    } else if (!this.#opened && !this.#isClosed && nowMs >= this.#deadlineMs) {
+      this.#reportFailure("initiatorError", "The login was not finished in time.");
+      void this.close("drop", "");
+    } else if (this.#opened && nowMs - this.#heardMs >= this.#host.limits.pingIntervalMs) {
+      this.#heardMs = nowMs;
+      this.#opened.session.ping();
+    }
+  }
+
+  /** Cuts the connection; resolves when the session's owner is done with it. */
+  close(end: SessionEnd, why: string): Promise<void> {
+    if (!this.#isGone) this.#socket.terminate();
+    return this.#finish(end, why);
+  }
+
+  /** Takes no new commands, and closes once those in flight are answered, or the grace is over. */
+  retire(end: SessionEnd, why: string): Promise<void> {
+    if (!this.#opened || this.#isClosed) return this.close(end, why);
+    if (!this.#farewell) {
+      this.#farewell = { end, why };
+      this.#deadlineMs = this.#host.now() + this.#host.limits.stopGraceMs;
+      this.#opened.session.close();
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onFinished.push(resolve);
+    this.wake();
+    return promise;
+  }
+
+  #finish(end: SessionEnd, why: string): Promise<void> {
+    if (this.#ended) return this.#ended;
+    this.#isClosed = true;
+    this.#output.close();
+    this.#ended = Promise.all([this.#opening, this.#opened?.finish(end, why)]).then(() => {
+      for (const resolve of this.#onFinished) resolve();
+    });
+    return this.#ended;
+  }
+
+  #takeStep(step: LoginStep): void {
+    switch (step.kind) {
+      case "reply":
+        this.#reply(step.reply);
+        return;
+      case "fail":
+        this.#refuse(step.reply, step.status, step.reason);
+        return;
+      case "complete":
+        this.#opening = this.#open(step.login);
+        return;
+    }
+  }
+
+  async #open(login: CompletedLogin): Promise<void> {
+    try {
+      const opened = await this.#openSession(login);
+      if (this.#isClosed) {
+        await opened.finish("drop", "The initiator hung up during its login.");
+        return;
+      }
+      this.#begin(login, opened);
+    } catch (error) {
+      const rejected = error instanceof LoginReject;
+      const status = rejected ? error.status : "outOfResources";
+      const words = error instanceof Error ? error.message : String(error);
+      this.#refuse(
+        login.refuse(status),
+        status,
+        rejected ? words : `The target could not be opened: ${words}.`,
+      );
+    }
+  }
+
+  #openSession(login: CompletedLogin): Promise<Opened> | Opened {
+    const host = {
+      wake: () => this.wake(),
+      broken: (error: unknown) => this.#fail(error),
+      loggedOut: () => this.#sayFarewell(),
+    };
+    const { target } = login;
+    const view: DiscoveryView = {
+      visible: () =>
+        this.#host.directory.visible(login.chapUser === undefined ? {} : { chapUser: login.chapUser }),
+      portal: () => this.#host.portal(this.localAddress, this.#localPort),
+      ownTarget: target?.name,
+    };
+    if (!target) return openDiscovery(login, host, view, this.#host.registry);
+    return openNormal({ ...login, target }, this, host, view, this.#host);
+  }
+
+  #begin(login: CompletedLogin, opened: Opened): void {
+    this.#opened = opened;
+    this.#reply(login.accept(opened.tsih));
+    const { HeaderDigest, DataDigest } = login.parameters;
+    this.#digests = { headerDigest: HeaderDigest === "CRC32C", dataDigest: DataDigest === "CRC32C" };
+    this.#framer.headerDigest = this.#digests.headerDigest;
+    this.#framer.dataDigest = this.#digests.dataDigest;
+    this.#framer.maxDataBytes = OUR_MAX_RECV_DATA_BYTES;
+    this.#framer.receiver = opened.session;
+  }
+
+  #sayFarewell(): void {
+    this.#farewell = { end: "logout", why: "The initiator logged out." };
+    this.#deadlineMs = this.#host.now() + LINGER_MS;
+  }
+
+  #reply({ header, data }: LoginReply): void {
+    const bytes = new Uint8Array(header.length + padded(data.length));
+    bytes.set(header);
+    bytes.set(data, header.length);
+    this.#output.send(bytes);
+  }
+
+  #refuse(reply: LoginReply, status: LoginStatus, reason: string): void {
+    this.#reportFailure(status, reason);
+    if (this.#isClosed) return;
+    this.#reply(reply);
+    this.#farewell = { end: "drop", why: reason };
+    this.#deadlineMs = this.#host.now() + LINGER_MS;
+    if (!this.#output.isBlocked) this.#socket.end();
+  }
+
+  #reportFailure(status: LoginStatus, reason: string): void {
+    const { targetName, initiatorName } = this.#login.machine;
+    const { remoteAddress } = this;
+    this.#host.onEvent({ kind: "login-failed", remoteAddress, targetName, initiatorName, status, reason });
+  }
+
+  /** Something that only closing can answer. */
+  #fail(error: unknown): void {
+    if (this.#isClosed) return;
+    const words = error instanceof Error ? error.message : String(error);
+    const reason =
+      error instanceof ProtocolError
+        ? `The initiator broke the rules: ${words}.`
+        : `The session failed in the target itself: ${words}.`;
+    if (!this.#opened) this.#reportFailure("initiatorError", reason);
+    void this.close("drop", reason);
+  }
+
+  /** Stops listening to a peer that does not read its answers, until it does. */
+  #relieve(isCongested: boolean): void {
+    if (isCongested === this.#isCongested) return;
+    this.#isCongested = isCongested;
+    if (isCongested) this.#socket.pause();
+    else this.#resume();
+  }
+
+  #resume(): void {
+    if (!this.#isClosed && !this.#isCongested) this.#socket.resume();
+  }
+}

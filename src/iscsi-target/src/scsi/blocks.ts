@@ -1,0 +1,101 @@
+/** The commands that move or check blocks, SBC-3 section 5. A CDB's length tells where its fields are. */
+import { getU16, getU24, getU32, getU64, getU8 } from "../wire/bytes.ts";
+import type { Command } from "./command.ts";
+import { MAX_GATHER_BYTES, MAX_TRANSFER_BYTES } from "./limits.ts";
+import { DONE, type Plan } from "./plan.ts";
+import { SenseError } from "./sense.ts";
+
+type CdbBytes = 6 | 10 | 12 | 16;
+
+const FUA_BIT = 0x08;
+const PROTECT_BITS = 0xe0;
+
+interface BlockRange {
+  readonly lba: number;
+  readonly count: number;
+}
+
+/** LBA and transfer length; in a CDB of six bytes the length 0 means 256 (SBC-3 5.11). */
+export function blockRange(cdb: Uint8Array, size: CdbBytes): BlockRange {
+  switch (size) {
+    case 6:
+      return { lba: getU24(cdb, 1) & 0x1fffff, count: getU8(cdb, 4) || 256 };
+    case 10:
+      return { lba: getU32(cdb, 2), count: getU16(cdb, 7) };
+    case 12:
+      return { lba: getU32(cdb, 2), count: getU32(cdb, 6) };
+    default:
+      return { lba: getU64(cdb, 2), count: getU32(cdb, 10) };
+  }
+}
+
+export function read(size: CdbBytes): (command: Command) => Plan {
+  return ({ cdb, unit }) => {
+    const { offset, length } = transferRange(cdb, size, unit);
+    const plan: Plan = { kind: "read", offset, length };
+    if (!hasFua(cdb, size)) return plan;
+    // SBC-3 4.15: what is read with FUA comes from the medium, so newer cached data gets there first.
+    return { kind: "later", work: () => unit.device.flush().then(() => plan) };
+  };
+}
+
+export function write(size: CdbBytes): (command: Command) => Plan {
+  return ({ cdb, unit }) => ({ kind: "write", ...transferRange(cdb, size, unit), flush: hasFua(cdb, size) });
+}
+
+/** The verification is that the data is on stable storage, where reading it back would find it. */
+export function writeAndVerify(size: CdbBytes): (command: Command) => Plan {
+  return ({ cdb, unit }) => {
+    if (((getU8(cdb, 1) >>> 1) & 3) > 1) throw new SenseError("invalidFieldInCdb", { field: 1 });
+    return { kind: "write", ...transferRange(cdb, size, unit), flush: true };
+  };
+}
+
+/** BYTCHK 0 asks whether the blocks can be read, 1 compares them with the data sent. */
+export function verify(size: CdbBytes): (command: Command) => Plan {
+  return ({ cdb, unit }) => {
+    const bytchk = (getU8(cdb, 1) >>> 1) & 3;
+    if (bytchk > 1) throw new SenseError("invalidFieldInCdb", { field: 1 });
+    const { offset, length } = transferRange(cdb, size, unit);
+    if (bytchk === 0 || length === 0) return DONE;
+    if (length > MAX_GATHER_BYTES) throw new SenseError("invalidFieldInCdb", { field: size === 16 ? 10 : 7 });
+    return {
+      kind: "parameters",
+      length,
+      act: async (data) => {
+        const held = new Uint8Array(data.length);
+        await unit.device.read(held, offset);
+        const different = held.findIndex((byte, i) => byte !== data[i]);
+        if (different >= 0) throw new SenseError("miscompare", { information: different });
+        return DONE;
+      },
+    };
+  };
+}
+
+/** IMMED is not made use of: the answer waits for stable storage in any case. */
+export function synchronizeCache(size: 10 | 16): (command: Command) => Plan {
+  return ({ cdb, unit }) => {
+    const { lba, count } = blockRange(cdb, size);
+    unit.range(lba, count);
+    return { kind: "later", work: () => unit.device.flush().then(() => DONE) };
+  };
+}
+
+function transferRange(
+  cdb: Uint8Array,
+  size: CdbBytes,
+  unit: Command["unit"],
+): { offset: number; length: number } {
+  // The unit has no protection information, and byte 1 of a six-byte CDB is part of the LBA.
+  if (size !== 6 && getU8(cdb, 1) & PROTECT_BITS) throw new SenseError("invalidFieldInCdb", { field: 1 });
+  const { lba, count } = blockRange(cdb, size);
+  const range = unit.range(lba, count);
+  if (range.length > MAX_TRANSFER_BYTES)
+    throw new SenseError("invalidFieldInCdb", { field: { 6: 4, 10: 7, 12: 6, 16: 10 }[size] });
+  return range;
+}
+
+function hasFua(cdb: Uint8Array, size: CdbBytes): boolean {
+  return size !== 6 && (getU8(cdb, 1) & FUA_BIT) !== 0;
+}

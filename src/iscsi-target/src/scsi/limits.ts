@@ -1,0 +1,16 @@
+/** Limits of single commands; Block Limits (VPD B0h) tells them to the initiator. */
+
+/** READ and WRITE: data is streamed, so this bounds the time that one command holds the connection. */
+export const MAX_TRANSFER_BYTES = 64 * 1024 * 1024;
+/** What is asked of hosts: larger single transfers gain nothing over a LAN. */
+export const OPTIMAL_TRANSFER_BYTES = 1024 * 1024;
+/** WRITE SAME writes real blocks, so it is bounded like a transfer. */
+export const MAX_WRITE_SAME_BYTES = 64 * 1024 * 1024;
+/** UNMAP per command: a discard is one call to the device, on the event loop. */
+export const MAX_UNMAP_BYTES = 4 * 1024 * 1024 * 1024;
+export const MAX_UNMAP_DESCRIPTORS = 256;
+/** The device's own granularity as hosts should align to: the page of host file systems and of overlays. */
+export const PHYSICAL_BLOCK_BYTES = 4096;
+/** Parameter lists and VERIFY data are gathered in memory: one command, and all of a session together. */
+export const MAX_GATHER_BYTES = 1024 * 1024;
+export const MAX_SESSION_GATHER_BYTES = 8 * 1024 * 1024;

@@ -1,0 +1,100 @@
+/** Sense data, SPC-4 section 4.5: what went wrong, as three numbers that every initiator knows. */
+import { setU16, setU32, setU64 } from "../wire/bytes.ts";
+
+/** Sense key, additional sense code and qualifier. */
+export const SENSE = {
+  noSense: [0x0, 0x00, 0x00],
+  unrecoveredReadError: [0x3, 0x11, 0x00],
+  writeError: [0x3, 0x0c, 0x00],
+  invalidOpcode: [0x5, 0x20, 0x00],
+  lbaOutOfRange: [0x5, 0x21, 0x00],
+  invalidFieldInCdb: [0x5, 0x24, 0x00],
+  lunNotSupported: [0x5, 0x25, 0x00],
+  parameterListLengthError: [0x5, 0x1a, 0x00],
+  invalidFieldInParameterList: [0x5, 0x26, 0x00],
+  invalidFieldInCommandUnit: [0x5, 0x0e, 0x03],
+  savingParametersNotSupported: [0x5, 0x39, 0x00],
+  powerOn: [0x6, 0x29, 0x00],
+  lunReset: [0x6, 0x29, 0x03],
+  commandsCleared: [0x6, 0x2f, 0x00],
+  writeProtected: [0x7, 0x27, 0x00],
+  spaceAllocationFailed: [0x7, 0x27, 0x07],
+  unexpectedUnsolicitedData: [0xb, 0x0c, 0x0c],
+  incorrectAmountOfData: [0xb, 0x0c, 0x0d],
+  protocolServiceCrcError: [0xb, 0x47, 0x05],
+  insufficientResources: [0xb, 0x55, 0x03],
+  dataPhaseError: [0xb, 0x4b, 0x00],
+  miscompare: [0xe, 0x1d, 0x00],
+} as const satisfies Record<string, readonly [key: number, asc: number, ascq: number]>;
+
+export type SenseName = keyof typeof SENSE;
+
+/** Ends a command with CHECK CONDITION. */
+export class SenseError extends Error {
+  override readonly name = "SenseError";
+  readonly sense: SenseName;
+  /** Where in the CDB or parameter list the offending byte is. */
+  readonly field: number | undefined;
+  /** INFORMATION field: the first LBA, or byte, that is meant. */
+  readonly information: number | undefined;
+
+  constructor(sense: SenseName, options: { field?: number; information?: number } = {}) {
+    super(sense);
+    this.sense = sense;
+    this.field = options.field;
+    this.information = options.information;
+  }
+}
+
+const FIXED_CURRENT = 0x70;
+const DESCRIPTOR_CURRENT = 0x72;
+const FIXED_BYTES = 18;
+const ILLEGAL_REQUEST = 0x5;
+
+/** Fixed format, SPC-4 section 4.5.3: what initiators expect unless they asked for descriptors. */
+export function encodeFixedSense(error: SenseError): Uint8Array {
+  const [key, asc, ascq] = SENSE[error.sense];
+  const bytes = new Uint8Array(FIXED_BYTES);
+  bytes[0] = FIXED_CURRENT;
+  bytes[2] = key;
+  bytes[7] = FIXED_BYTES - 8;
+  bytes[12] = asc;
+  bytes[13] = ascq;
+  if (error.information !== undefined && error.information <= 0xffffffff) {
+    bytes[0] = 0x80 | FIXED_CURRENT;
+    setU32(bytes, 3, error.information);
+  }
+  if (error.field !== undefined && key === ILLEGAL_REQUEST) bytes.set(fieldPointer(error), 15);
+  return bytes;
+}
+
+/** Descriptor format, SPC-4 section 4.5.2, with an information and a sense-key specific descriptor where known. */
+export function encodeDescriptorSense(error: SenseError): Uint8Array {
+  const [key, asc, ascq] = SENSE[error.sense];
+  const descriptors: Uint8Array[] = [];
+  if (error.information !== undefined) {
+    const information = Uint8Array.of(0x00, 0x0a, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    setU64(information, 4, error.information);
+    descriptors.push(information);
+  }
+  if (error.field !== undefined && key === ILLEGAL_REQUEST)
+    descriptors.push(Uint8Array.of(0x02, 0x06, 0, 0, ...fieldPointer(error), 0));
+  const tail = Buffer.concat(descriptors);
+  return Buffer.concat([Uint8Array.of(DESCRIPTOR_CURRENT, key, asc, ascq, 0, 0, 0, tail.length), tail]);
+}
+
+/** SPC-4 table 44: valid, whether it is in the CDB, and the byte. */
+function fieldPointer(error: SenseError): Uint8Array {
+  const inCdb = error.sense !== "invalidFieldInParameterList";
+  const bytes = Uint8Array.of(0x80 | (inCdb ? 0x40 : 0), 0, 0);
+  setU16(bytes, 1, error.field ?? 0);
+  return bytes;
+}
+
+/** What a failure of the device becomes: `code` is its errno name. */
+export function senseOfDeviceError(error: unknown, during: "read" | "write"): SenseError {
+  if (error instanceof SenseError) return error;
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (code === "ENOSPC" || code === "EDQUOT") return new SenseError("spaceAllocationFailed");
+  return new SenseError(during === "read" ? "unrecoveredReadError" : "writeError");
+}

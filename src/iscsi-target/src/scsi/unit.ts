@@ -1,0 +1,56 @@
+import type { BlockDevice } from "../block-device.ts";
+import type { LogicalUnit } from "../directory.ts";
+import { SenseError, type SenseName } from "./sense.ts";
+
+/** A logical unit as one session sees it: the disk's facts and the unit attentions that wait for this initiator. */
+export class Unit {
+  readonly lun: number;
+  readonly device: BlockDevice;
+  readonly blockSizeBytes: number;
+  readonly blocks: number;
+  readonly identity: LogicalUnit;
+  #attentions: SenseName[];
+
+  constructor(unit: LogicalUnit) {
+    checkIdentity(unit);
+    this.lun = unit.lun;
+    this.device = unit.device;
+    this.blockSizeBytes = unit.blockSizeBytes;
+    this.blocks = Math.floor(unit.device.sizeBytes / unit.blockSizeBytes);
+    this.identity = unit;
+    // SAM-5 5.14: a new nexus learns that the unit has been powered on; hosts clear it with their first command.
+    this.#attentions = ["powerOn"];
+  }
+
+  attend(sense: SenseName): void {
+    if (!this.#attentions.includes(sense)) this.#attentions.push(sense);
+  }
+
+  /** Takes the oldest attention off the queue: it is reported once. */
+  takeAttention(): SenseName | undefined {
+    return this.#attentions.shift();
+  }
+
+  /** Byte offset and length of a range of blocks. Throws SenseError when it leaves the disk (SBC-3 4.7: empty ranges too). */
+  range(lba: number, count: number): { offset: number; length: number } {
+    if (lba >= this.blocks || count > this.blocks - lba)
+      throw new SenseError("lbaOutOfRange", { information: lba });
+    return { offset: lba * this.blockSizeBytes, length: count * this.blockSizeBytes };
+  }
+}
+
+/** Wrong identities are a bug of the owner and are said when the session opens, not when a host stumbles. */
+function checkIdentity(unit: LogicalUnit): void {
+  const { lun, naa, serialNumber, vendor = "", product = "", revision = "" } = unit;
+  if (!Number.isInteger(lun) || lun < 0 || lun > 255) throw new RangeError(`LUN ${lun} is not 0 to 255`);
+  if (!/^(?:[235][0-9a-f]{15}|6[0-9a-f]{31})$/i.test(naa))
+    throw new RangeError(`${naa} is no NAA identifier`);
+  if (serialNumber === "" || !fits(serialNumber, 64))
+    throw new RangeError("the serial number is not 1 to 64 ASCII");
+  if (!fits(vendor, 8) || !fits(product, 16) || !fits(revision, 4))
+    throw new RangeError("vendor, product or revision does not fit its INQUIRY field");
+}
+
+function fits(text: string, mostCharacters: number): boolean {
+  return text.length <= mostCharacters && /^[\x20-\x7e]*$/.test(text);
+}

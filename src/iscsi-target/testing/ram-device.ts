@@ -1,0 +1,70 @@
+import type { BlockDevice } from "../src/block-device.ts";
+
+/** A disk in memory that tells what was done to it. `cold` makes every read wait, as a real disk does. */
+export class RamDevice implements BlockDevice {
+  readonly bytes: Uint8Array;
+  readonly readOnly: boolean;
+  flushes = 0;
+  cold: boolean;
+  /** Thrown by the next calls of its kind until it is taken away. */
+  failure: { on: "read" | "write" | "flush"; code: string } | undefined;
+  #gate: Promise<void> | undefined;
+
+  constructor(sizeBytes: number, options: { readOnly?: boolean; cold?: boolean } = {}) {
+    this.bytes = new Uint8Array(sizeBytes);
+    this.readOnly = options.readOnly ?? false;
+    this.cold = options.cold ?? false;
+  }
+
+  get sizeBytes(): number {
+    return this.bytes.length;
+  }
+
+  /** Keeps cold reads and flushes from finishing until the function returned is called. */
+  hold(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#gate = promise;
+    return () => {
+      this.#gate = undefined;
+      resolve();
+    };
+  }
+
+  tryRead(into: Uint8Array, offset: number): boolean {
+    if (this.cold) return false;
+    this.#fill(into, offset);
+    return true;
+  }
+
+  async read(into: Uint8Array, offset: number): Promise<void> {
+    await (this.#gate ?? Promise.resolve());
+    this.#fill(into, offset);
+  }
+
+  write(data: Uint8Array, offset: number): void {
+    this.#fail("write");
+    this.bytes.set(data, offset);
+  }
+
+  discard(offset: number, length: number): void {
+    this.#fail("write");
+    this.bytes.fill(0, offset, offset + length);
+  }
+
+  async flush(): Promise<void> {
+    await (this.#gate ?? Promise.resolve());
+    this.#fail("flush");
+    this.flushes++;
+  }
+
+  #fill(into: Uint8Array, offset: number): void {
+    this.#fail("read");
+    if (offset + into.length > this.bytes.length) throw new RangeError("beyond the end of the disk");
+    into.set(this.bytes.subarray(offset, offset + into.length));
+  }
+
+  #fail(during: "read" | "write" | "flush"): void {
+    if (this.failure?.on !== during) return;
+    throw Object.assign(new Error(`no ${during}`), { code: this.failure.code });
+  }
+}
