@@ -10,7 +10,12 @@ export const dataFlag = {
   optional: true,
 } as const;
 
-export const jsonFlag = { kind: "boolean", brief: "Print one JSON document", default: false } as const;
+export const jsonFlag = {
+  kind: "boolean",
+  brief: "Print one JSON document",
+  default: false,
+  withNegated: false,
+} as const;
 
 export const commonFlags = { data: dataFlag, json: jsonFlag } as const;
 

@@ -18,7 +18,7 @@ const context = {
         if (complaints === 1) process.stderr.write(line);
       },
     },
-    exitCode: 0 as number | string | null,
+    exitCode: null as number | string | null,
   },
 };
 

@@ -37,7 +37,8 @@ export function errorText(error: unknown, json: boolean): string {
   if (json) return JSON.stringify({ error: { code, message, fix: fix ?? null } });
   const trace =
     code === "internal" && cause instanceof Error && process.env["PINETBOOT_TRACE"] ? cause.stack : "";
-  return [`pinetboot: ${message}.${fix === undefined ? "" : ` ${fix}`}`, trace].filter(Boolean).join("\n");
+  const sentence = /[.?!]$/.test(message) ? message : `${message}.`;
+  return [`pinetboot: ${sentence}${fix === undefined ? "" : ` ${fix}`}`, trace].filter(Boolean).join("\n");
 }
 
 /** A usage error in the same form. */

@@ -12,11 +12,12 @@ export const CMDLINE_MAX_BYTES = KERNEL_CMDLINE_MAX_BYTES - FIRMWARE_HEADROOM_BY
 /**
  * The debug port by board, under mainline's names, as our config.txt sets it: `disable-bt` gives pins 14 and 15 of a
  * Pi 3 and 4 the full PL011; a Pi 5 has a connector of its own. An entry for a port that a board lacks does nothing,
- * so an unknown board gets them all.
+ * so an unknown board gets them all: the last one that is there becomes /dev/console.
  */
 const CONSOLES = [
-  { board: /\b(?:3|4|400|cm3|cm4)\b/i, port: "ttyAMA0" },
-  { board: /\b(?:5|500|cm5)\b/i, port: "ttyAMA10" },
+  { generation: "5", port: "ttyAMA10" },
+  { generation: "4", port: "ttyAMA0" },
+  { generation: "3", port: "ttyAMA0" },
 ] as const;
 
 const SERIAL_SPEED = 115_200;
@@ -48,6 +49,8 @@ export function renderCmdline({ serverAddress, reportPort, model }: CmdlineOptio
 }
 
 function serialPorts(model: string | null): readonly string[] {
-  const known = model === null ? undefined : CONSOLES.find(({ board }) => board.test(model));
-  return known ? [known.port] : CONSOLES.map(({ port }) => port);
+  // "Raspberry Pi 4 Model B Rev 1.5", "Raspberry Pi 400", "Raspberry Pi Compute Module 5 Lite"
+  const generation = /^Raspberry Pi (?:Compute Module )?(\d)/.exec(model ?? "")?.[1];
+  const known = CONSOLES.find((console) => console.generation === generation);
+  return known ? [known.port] : [...new Set(CONSOLES.map(({ port }) => port))];
 }

@@ -39,7 +39,7 @@ export interface PiSighting {
   readonly address?: string | undefined;
 }
 
-const KEY_PATTERN = /^(?:[0-9a-f]{8}|[0-9a-f]{2}(?::[0-9a-f]{2}){5})$/;
+const MAC_PATTERN = /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/;
 
 /** The key that a sighting gives: the serial's low word before the MAC; undefined when it has neither. */
 export function piKeyOf({ serial, mac }: PiSighting): string | undefined {
@@ -47,7 +47,7 @@ export function piKeyOf({ serial, mac }: PiSighting): string | undefined {
   if (digits !== undefined && /^[0-9a-f]{8,16}$/.test(digits) && !/^0+$/.test(digits.slice(-8)))
     return digits.slice(-8);
   const address = mac?.toLowerCase().replaceAll("-", ":");
-  return address !== undefined && KEY_PATTERN.test(address) ? address : undefined;
+  return address !== undefined && MAC_PATTERN.test(address) ? address : undefined;
 }
 
 /** Reads what a person types for a Pi: 8 to 16 hex digits of a serial, or a MAC with colons or dashes. */

@@ -87,7 +87,7 @@ export class PiRegistry {
       key: known && key.includes(":") ? known.key : key,
       serial: longest(known?.serial, sighting.serial?.toLowerCase()),
       mac: sighting.mac?.toLowerCase() ?? known?.mac ?? null,
-      model: sighting.model ?? known?.model ?? null,
+      model: fuller(known?.model, sighting.model),
       address: sighting.address ?? known?.address ?? null,
       assignment: known?.assignment ?? null,
       firstSeen: known?.firstSeen ?? now,
@@ -168,6 +168,12 @@ function recordOf(row: PiRow): PiRecord {
     firstSeen: row.first_seen,
     lastSeen: row.last_seen,
   };
+}
+
+/** The device tree says "Raspberry Pi 4 Model B Rev 1.5" where DHCP said "Raspberry Pi 4": the fuller one stays. */
+function fuller(known: string | null | undefined, seen: string | undefined): string | null {
+  if (seen === undefined || known?.startsWith(seen)) return known ?? null;
+  return seen;
 }
 
 /** The shim says 16 digits where the firmware said 8: the fuller one stays. */

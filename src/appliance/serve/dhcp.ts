@@ -98,8 +98,8 @@ function answerFor(
 ): Answer {
   const found = identifyPi(message);
   if (!found.pi) return { kind: "silence", reason: found.reason, firmware: false };
-  const { family, serial, mac } = found.pi;
-  const { pi, plan } = director.direct({ serial, mac, model: modelOf(family) });
+  const { family, serial, mac, model } = found.pi;
+  const { pi, plan } = director.direct({ serial, mac, model: model ?? modelOf(family) });
   if (plan.kind === "ignore") {
     teller.say(pi?.key ?? null, plan.reason, plan.fix);
     return { kind: "silence", reason: plan.reason, firmware: true };

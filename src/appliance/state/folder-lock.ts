@@ -3,6 +3,7 @@
  * however that ends; the file's text only says who holds it.
  */
 import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
 import { ApplianceError } from "../errors.ts";
 import { giveToCaller } from "../system/caller.ts";
 import { loadFlock } from "../system/libc.ts";
@@ -55,7 +56,7 @@ function lockedError(path: string): ApplianceError {
   const who = holder ? `process ${holder.pid} (${holder.purpose})` : "another process";
   return new ApplianceError(
     "data-folder-locked",
-    `The data folder of ${path} is in use by ${who}`,
+    `The data folder ${dirname(path)} is in use by ${who}`,
     holder ? `Stop it (kill ${holder.pid}), or choose another folder with --data.` : "Try again in a moment.",
   );
 }

@@ -68,7 +68,12 @@ const assign = buildCommand({
       image: { kind: "parsed", parse: text, brief: "Name or id of the image", placeholder: "image" },
       mode: { kind: "enum", values: BOOT_MODES, brief: "How the disk becomes the root", optional: true },
       variant: { kind: "enum", values: SHIM_VARIANTS, brief: "Which shim", optional: true },
-      ephemeral: { kind: "boolean", brief: "Begin with the image at each boot", default: false },
+      ephemeral: {
+        kind: "boolean",
+        brief: "Begin with the image at each boot",
+        default: false,
+        withNegated: false,
+      },
     },
     positional: serialArgument,
   },

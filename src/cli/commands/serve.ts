@@ -35,7 +35,7 @@ interface ServeFlags {
   readonly mode: BootMode;
   readonly variant: ShimVariant;
   readonly log: LogFormat;
-  readonly "shim-build": boolean;
+  readonly "no-shim-build": boolean;
 }
 
 const portFlag = (brief: string, standard: number) =>
@@ -113,7 +113,12 @@ export const serveCommand = buildCommand({
       mode: { kind: "enum", values: BOOT_MODES, brief: "How the disk becomes a Pi's root", default: "pivot" },
       variant: { kind: "enum", values: SHIM_VARIANTS, brief: "Which shim", default: "ethernet" },
       log: { kind: "enum", values: LOG_FORMATS, brief: "What is printed", default: "pretty" },
-      "shim-build": { kind: "boolean", brief: "Build the boot shim when there is none", default: true },
+      "no-shim-build": {
+        kind: "boolean",
+        brief: "Do not build the boot shim when there is none",
+        default: false,
+        withNegated: false,
+      },
     },
   },
   async func(flags: ServeFlags) {
@@ -139,7 +144,7 @@ export const serveCommand = buildCommand({
           variant: flags.variant,
         },
         cacheFolder: flags.cache ?? defaultCacheFolder(),
-        shimBuildCommand: flags["shim-build"]
+        shimBuildCommand: !flags["no-shim-build"]
           ? [
               ...selfCommand,
               "shim",

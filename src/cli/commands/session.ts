@@ -48,6 +48,7 @@ const create = buildCommand({
         kind: "boolean",
         brief: "Throw away what was written after a clean logout",
         default: false,
+        withNegated: false,
       },
       ttl: {
         kind: "parsed",
@@ -127,7 +128,7 @@ const remove = buildCommand({
   parameters: {
     flags: {
       ...commonFlags,
-      force: { kind: "boolean", brief: "Disconnect whoever uses it", default: false },
+      force: { kind: "boolean", brief: "Disconnect whoever uses it", default: false, withNegated: false },
     },
     positional: {
       kind: "tuple",

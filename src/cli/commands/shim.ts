@@ -50,7 +50,12 @@ const build = buildCommand({
         brief: "json: one document a line on stdout, for programs",
         default: "terminal",
       },
-      update: { kind: "boolean", brief: "Take the newest sources and write the lock anew", default: false },
+      update: {
+        kind: "boolean",
+        brief: "Take the newest sources and write the lock anew",
+        default: false,
+        withNegated: false,
+      },
       install: {
         kind: "boolean",
         brief: "Let apt install a missing toolchain (as root)",

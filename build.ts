@@ -1,0 +1,108 @@
+/**
+ * Builds one binary that holds everything: the program, its Workers and the boot shim.
+ *
+ *   bun build.ts [--quick] [--target linux-arm64] [--out FILE]
+ *
+ * --quick takes the shim from the cache or goes without; otherwise it is built when it is not there.
+ * The binary is written beside its place and renamed over it, so that one that runs is not disturbed.
+ */
+import { existsSync } from "node:fs";
+import { rename, rm } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import type { BunPlugin } from "bun";
+import { cacheFolder, ensureShim, findShim, type ShimBundle } from "./src/shim/index.ts";
+
+const ROOT = import.meta.dir;
+const ENTRY = join(ROOT, "src/cli/main.ts");
+/** Started by URL, so the bundler does not see them by itself. */
+const WORKERS = ["src/appliance/state/checkpoint-worker.ts", "src/images/import/worker.ts"];
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    target: { type: "string" },
+    out: { type: "string" },
+  },
+});
+
+const { target } = values;
+const out = resolve(values.out ?? (target === undefined ? "pinetboot" : `pinetboot-${target}`));
+const shim = await bringShim(values.quick);
+await compile(out, shim, target);
+console.error(`built ${out} ${shim ? "with" : "without"} the boot shim`);
+
+async function bringShim(quick: boolean): Promise<ShimBundle | undefined> {
+  const cacheDir = cacheFolder();
+  if (quick) return findShim({ cacheDir });
+  let said = "";
+  return ensureShim({
+    cacheDir,
+    allowInstall: process.getuid?.() === 0,
+    onWarning: (words) => console.error(words),
+    onProgress: ({ step }) => {
+      if (step !== said) console.error(`shim: ${step}`);
+      said = step;
+    },
+  });
+}
+
+async function compile(
+  outfile: string,
+  bundle: ShimBundle | undefined,
+  platform: string | undefined,
+): Promise<void> {
+  const unfinished = join(dirname(outfile), `.${process.pid}.pinetboot-build`);
+  const runtime = platform === undefined ? undefined : runtimeFor(platform);
+  try {
+    const result = await Bun.build({
+      entrypoints: [ENTRY, ...WORKERS.map((worker) => join(ROOT, worker))],
+      root: ROOT,
+      plugins: [embedShim(bundle)],
+      minify: { syntax: true, whitespace: true },
+      sourcemap: "inline",
+      compile: {
+        outfile: unfinished,
+        ...(platform !== undefined && { target: `bun-${platform}` as Bun.Build.CompileTarget }),
+        ...(runtime !== undefined && { executablePath: runtime }),
+      },
+    });
+    if (!result.success) throw new AggregateError(result.logs, "the bundle failed");
+    await rename(unfinished, outfile);
+  } finally {
+    await rm(unfinished, { force: true });
+  }
+}
+
+/** Puts a module that names the tar in the place of the one that names none. */
+function embedShim(bundle: ShimBundle | undefined): BunPlugin {
+  return {
+    name: "embed-shim",
+    setup(build) {
+      if (!bundle) return;
+      build.onLoad({ filter: /[/\\]shim[/\\]embedded-shim\.ts$/ }, () => ({
+        loader: "ts",
+        contents:
+          `import path from ${JSON.stringify(bundle.tarPath)} with { type: "file" };\n` +
+          "export const embeddedShimPath: string | undefined = path;\n",
+      }));
+    },
+  };
+}
+
+/**
+ * Bun for another platform, out of the npm package `@oven/bun-<platform>` when that is installed: Bun would fetch it
+ * from the public registry by itself, which is not there behind a mirror.
+ */
+function runtimeFor(platform: string): string | undefined {
+  const name = platform.replace("arm64", "aarch64");
+  const path = join(
+    ROOT,
+    "node_modules",
+    "@oven",
+    `bun-${name}`,
+    "bin",
+    platform.startsWith("windows") ? "bun.exe" : "bun",
+  );
+  return existsSync(path) ? path : undefined;
+}

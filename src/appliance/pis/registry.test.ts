@@ -1,0 +1,74 @@
+import { Database } from "bun:sqlite";
+import { expect, test } from "bun:test";
+import { MIGRATIONS } from "../state/schema.ts";
+import { type Assignment, parsePiKey } from "./record.ts";
+import { PiRegistry, UNAPPROVED_PIS_MAX } from "./registry.ts";
+
+const assignment: Assignment = { image: "i", mode: "pivot", variant: "ethernet", persistent: true };
+const mac = "dc:a6:32:01:36:c2";
+
+function newDatabase(): Database {
+  const sqlite = new Database(":memory:", { strict: true });
+  for (const migration of MIGRATIONS) sqlite.run(migration);
+  return sqlite;
+}
+
+test.each([
+  ["100000008d3fa2c1", "8d3fa2c1"],
+  ["8D3FA2C1", "8d3fa2c1"],
+  ["DC-A6-32-01-36-C2", mac],
+  [mac, mac],
+  ["8d3fa2c", undefined],
+  ["00000000", undefined],
+  ["../../etc", undefined],
+])("%p names the Pi %p", (text, key) => {
+  expect(parsePiKey(text)).toBe(key);
+});
+
+test("a Pi first known by its MAC keeps what was chosen for it when its serial is heard", () => {
+  const registry = new PiRegistry(newDatabase());
+  registry.see({ mac });
+  registry.assign(mac, assignment);
+  const pi = registry.see({ serial: "8d3fa2c1", mac });
+  expect(pi).toMatchObject({ key: "8d3fa2c1", mac, assignment });
+  expect(registry.all()).toHaveLength(1);
+});
+
+test("the fuller serial stays, and each sighting adds what it knows", () => {
+  const registry = new PiRegistry(newDatabase());
+  registry.see({ serial: "8d3fa2c1", mac, model: "Raspberry Pi 4" });
+  registry.see({ serial: "100000008d3fa2c1", address: "10.0.0.7" });
+  expect(registry.see({ serial: "8d3fa2c1" })).toMatchObject({
+    serial: "100000008d3fa2c1",
+    mac,
+    model: "Raspberry Pi 4",
+    address: "10.0.0.7",
+  });
+});
+
+test("what was seen and chosen is there after a restart", () => {
+  const sqlite = newDatabase();
+  const before = new PiRegistry(sqlite);
+  before.see({ serial: "8d3fa2c1", mac, address: "10.0.0.7" });
+  before.assign("8d3fa2c1", assignment);
+  expect(new PiRegistry(sqlite).all()).toEqual(before.all());
+  before.forget("8d3fa2c1");
+  expect(new PiRegistry(sqlite).all()).toEqual([]);
+});
+
+test("invented Pis are not recorded without end, and one that was chosen for is always taken on", () => {
+  const registry = new PiRegistry(newDatabase());
+  for (let index = 1; index <= UNAPPROVED_PIS_MAX; index++)
+    registry.see({ serial: index.toString(16).padStart(8, "0") });
+  expect(registry.see({ serial: "ffffffff" })).toBeUndefined();
+  registry.assign("ffffffff", assignment);
+  expect(registry.see({ serial: "ffffffff" })?.assignment).toEqual(assignment);
+});
+
+test("of two Pis that had an address, the one seen later has it", () => {
+  let now = 0;
+  const registry = new PiRegistry(newDatabase(), () => (now += 60_000));
+  registry.see({ serial: "00000001", address: "10.0.0.7" });
+  registry.see({ serial: "00000002", address: "10.0.0.7" });
+  expect(registry.byAddress("10.0.0.7")?.key).toBe("00000002");
+});
