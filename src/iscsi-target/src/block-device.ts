@@ -15,6 +15,17 @@ export interface BlockDevice {
   write(data: Uint8Array, offset: number): void;
   /** The range reads as zeros afterwards. */
   discard(offset: number, length: number): void;
+  /**
+   * The map of a range, in order and without gaps; what is "zero" reads as zeros and holds no space.
+   * A device without it is told of as fully mapped.
+   */
+  extents?(offset: number, length: number): Iterable<DeviceExtent>;
   /** Resolves once every write that returned before the call is on stable storage. */
   flush(): Promise<void>;
+}
+
+export interface DeviceExtent {
+  readonly offset: number;
+  readonly length: number;
+  readonly kind: "data" | "zero" | "backing";
 }

@@ -1,4 +1,4 @@
-export type { BlockDevice } from "./block-device.ts";
+export type { BlockDevice, DeviceExtent } from "./block-device.ts";
 export {
   LoginReject,
   type ChapLogin,

@@ -14,3 +14,6 @@ export const PHYSICAL_BLOCK_BYTES = 4096;
 /** Parameter lists and VERIFY data are gathered in memory: one command, and all of a session together. */
 export const MAX_GATHER_BYTES = 1024 * 1024;
 export const MAX_SESSION_GATHER_BYTES = 8 * 1024 * 1024;
+/** GET LBA STATUS looks this far, and tells at most so many extents: the map of a disk is asked for piece by piece. */
+export const MAX_MAPPED_BYTES = 1024 * 1024 * 1024;
+export const MAX_LBA_DESCRIPTORS = 256;

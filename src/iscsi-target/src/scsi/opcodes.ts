@@ -6,6 +6,7 @@ import { read, synchronizeCache, verify, write, writeAndVerify } from "./blocks.
 import { readCapacity10, readCapacity16 } from "./capacity.ts";
 import type { Command, LunlessCommand } from "./command.ts";
 import { inquiry } from "./inquiry.ts";
+import { getLbaStatus } from "./lba-status.ts";
 import { modeSense10, modeSense6 } from "./mode-sense.ts";
 import type { Plan } from "./plan.ts";
 import { reportLuns, requestSense, startStopUnit, testUnitReady } from "./primary.ts";
@@ -116,6 +117,14 @@ export const OPCODE_ROWS: readonly OpcodeRow[] = [
     usage: "9e10ffffffffffffffffffffffff0104",
     at: "unit",
     run: readCapacity16,
+  },
+  {
+    opcode: 0x9e,
+    serviceAction: 0x12,
+    name: "GET LBA STATUS",
+    usage: "9e12ffffffffffffffffffffffff0004",
+    at: "unit",
+    run: getLbaStatus,
   },
   { opcode: 0xa0, name: "REPORT LUNS", usage: "a000ff000000ffffffff0004", at: "anyLun", run: reportLuns },
   {
