@@ -16,8 +16,10 @@ export interface EnsureShimOptions {
   readonly onWarning?: (text: string) => void;
   /** Lets apt install a missing toolchain; needs root. Default false. */
   readonly allowInstall?: boolean;
-  /** Ends the build; what is compiled so far is kept for the next one. */
+  /** Ends the build with ShimError "cancelled"; what is compiled so far is kept for the next one. */
   readonly signal?: AbortSignal | undefined;
+  /** The builder itself, for tests of what stands around it. */
+  readonly build?: typeof buildShim;
 }
 
 /** How often the progress is written down for other processes. */
@@ -44,7 +46,7 @@ export async function ensureShim(options: EnsureShimOptions): Promise<ShimBundle
     const builtMeanwhile = await findShim({ cacheDir });
     if (builtMeanwhile) return builtMeanwhile;
     let notedMs = 0;
-    const tarPath = await buildShim({
+    const tarPath = await (options.build ?? buildShim)({
       cacheDir,
       signal,
       lock: await currentLock(cacheDir),

@@ -6,6 +6,7 @@
 import { renameSync, writeFileSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import { throwIfCancelled } from "./shim-error.ts";
 
 /** How often a waiting process looks whether the lock is free and what the holder says. */
 const WAIT_MS = 500;
@@ -24,6 +25,7 @@ export interface LockNote {
 /**
  * Takes the lock at `path` (a file that may be made) or waits for it.
  *
+ * @throws ShimError "cancelled"
  * @param onWait called about twice a second while another process holds it, with what that process last noted
  */
 export async function takeFileLock(
@@ -32,7 +34,7 @@ export async function takeFileLock(
 ): Promise<FileLock> {
   await mkdir(dirname(path), { recursive: true });
   for (;;) {
-    options.signal?.throwIfAborted();
+    throwIfCancelled(options.signal);
     const lock = await tryFileLock(path);
     if (lock) return lock;
     options.onWait?.(await readNote(path));

@@ -1,4 +1,4 @@
-import { ShimError } from "./shim-error.ts";
+import { ShimError, throwIfCancelled } from "./shim-error.ts";
 
 /** Lines kept for the message of a failed command: the end of a compiler's output names the cause. */
 const TAIL_LINES = 25;
@@ -25,7 +25,7 @@ export type Run = (command: readonly string[], options?: RunOptions) => Promise<
  * @throws ShimError "command-failed" with the last lines of its output, or "cancelled"
  */
 export const run: Run = async (command, options = {}) => {
-  options.signal?.throwIfAborted();
+  throwIfCancelled(options.signal);
   const child = Bun.spawn([...tied(), ...command], {
     stdin: options.input ?? "ignore",
     stdout: "pipe",
@@ -47,7 +47,7 @@ export const run: Run = async (command, options = {}) => {
       collect(child.stderr, hear),
       child.exited,
     ]);
-    if (options.signal?.aborted) throw new ShimError("cancelled", `cancelled: ${command[0]}`);
+    throwIfCancelled(options.signal);
     if (code !== 0)
       throw new ShimError("command-failed", `${command.join(" ")} ended with ${code}:\n${tail.join("\n")}`);
     return stdout;

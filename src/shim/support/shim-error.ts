@@ -23,3 +23,8 @@ export class ShimError extends Error {
     this.fix = fix;
   }
 }
+
+/** @throws ShimError "cancelled" once the signal is given */
+export function throwIfCancelled(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new ShimError("cancelled", "the build of the shim was cancelled");
+}
