@@ -118,12 +118,10 @@ function raspi3b(files: StartedFiles): string[] {
 
 function virt(files: StartedFiles): string[] {
   const machine = words("-machine virt -cpu cortex-a72 -smp 2 -m 1024 -device virtio-rng-pci");
-  return [...machine, "-append", `${files.cmdline} ${VIRT_CONSOLE}`];
+  // Whatever UART the served command line names, this machine's only one is the first PL011.
+  return [...machine, "-append", files.cmdline.replaceAll(/(?<=console=)ttyAMA\d+/g, "ttyAMA0")];
 }
 
 function words(text: string): string[] {
   return text.split(" ");
 }
-
-/** Whatever UART the served command line names, this machine has the one PL011. */
-const VIRT_CONSOLE = "console=ttyAMA0";
