@@ -35,8 +35,7 @@ describeWith(["root", "busybox", "chroot"], "the keeper of the shim's DHCP lease
     keep = mkdtempSync(join(tmpdir(), "pinetboot-keep-"));
     for (const folder of ["bin", "lib", "lease", "dev"]) mkdirSync(join(keep, folder));
     copyFileSync(Bun.which("busybox") ?? "", join(keep, "bin/busybox"));
-    for (const name of ["sh", "ip", "cat", "mv", "rm", "mkdir"])
-      symlinkSync("busybox", join(keep, "bin", name));
+    for (const name of ["sh", "cat", "ip", "rm", "sleep"]) symlinkSync("busybox", join(keep, "bin", name));
     writeFileSync(join(keep, "lib/dhcp-event.sh"), INIT_PARTS["dhcp-event.sh"] ?? "");
     chmodSync(join(keep, "lib/dhcp-event.sh"), 0o755);
     writeFileSync(join(keep, "dev/kmsg"), "");

@@ -12,10 +12,10 @@ describeWith(["busybox"], "the shim's login", () => {
   });
   afterEach(() => shell.dispose());
 
-  const login = (values: Record<string, string>): ReturnType<ShimShell["run"]> => {
+  const login = (values: Record<string, string>, before = ""): ReturnType<ShimShell["run"]> => {
     const all = { "iscsi.ip": "10.0.0.2", "iscsi.target": TARGET, ...values };
     for (const [key, value] of Object.entries(all)) shell.write(`state/values/cmdline/${key}`, value);
-    return shell.run('login_adopt() { :; }; sleep() { :; }\nlogin_target && echo "disk $DISK"');
+    return shell.run(`login_adopt() { :; }; sleep() { :; }\n${before}\nlogin_target && echo "disk $DISK"`);
   };
   const disk = (lun: number, name: string): void => {
     shell.write(`sys/class/iscsi_session/session1/device/target0:0:0/0:0:0:${lun}/block/${name}/size`, "");
@@ -87,5 +87,21 @@ describeWith(["busybox"], "the shim's login", () => {
     expect(login({ "iscsi.lun": "7" }).said).toContain(
       `state=fail ${TARGET} has no disk as LUN 7 - correct iscsi.lun`,
     );
+  });
+
+  test("a session that is there already is used again, for a disk that was missing", () => {
+    shell.program("iscsistart", "exit 99");
+    disk(1, "sda");
+    const script = `SESSION=session1 LOGGED_IN_TO='10.0.0.2 3260 ${TARGET} '`;
+    expect(login({ "iscsi.lun": "1" }, script).said).toContain(`state=ok ${TARGET} is`);
+  });
+
+  test("another choice after the login restarts the Pi, for a session cannot be changed", () => {
+    shell.program("iscsistart", "exit 99");
+    disk(1, "sda");
+    const script = `SESSION=session1 LOGGED_IN_TO='10.0.0.2 3260 iqn.2026-01.test:before '; reboot() { echo "reboot $*"; exit; }`;
+    const { said, text } = login({}, script);
+    expect(said).toContain("another disk is wanted now: restarting this Pi");
+    expect(text).toBe("reboot -f\n");
   });
 });

@@ -60,7 +60,7 @@ export class ShimShell {
 
   /** Runs `script` after all parts of init are read, as init reads them. */
   run(script: string): ShellResult {
-    const names = Object.keys(INIT_PARTS).filter((name) => name.endsWith(".sh") && name !== "dhcp-event.sh");
+    const names = Object.keys(INIT_PARTS).filter((name) => name.endsWith(".sh") && !name.startsWith("dhcp-"));
     const at = (name: string): string => `'${this.path(name)}'`;
     const head = [
       `PATH=${at("bin")} PROC=${at("proc")} SYS=${at("sys")} DEV=${at("dev")} RUN=${at("run")}`,

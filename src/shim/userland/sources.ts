@@ -9,6 +9,7 @@ import keep from "./c/keep.c" with { type: "text" };
 import logLines from "./c/log-lines.c" with { type: "text" };
 import cmdlineAwk from "./init/cmdline.awk" with { type: "text" };
 import cmdline from "./init/cmdline.sh" with { type: "text" };
+import dhcpClient from "./init/dhcp-client.sh" with { type: "text" };
 import dhcpEvent from "./init/dhcp-event.sh" with { type: "text" };
 import handover from "./init/handover.sh" with { type: "text" };
 import init from "./init/init.sh" with { type: "text" };
@@ -44,6 +45,7 @@ export const INIT = init;
 export const INIT_PARTS: Readonly<Record<string, string>> = {
   "cmdline.awk": cmdlineAwk,
   "cmdline.sh": cmdline,
+  "dhcp-client.sh": dhcpClient,
   "dhcp-event.sh": dhcpEvent,
   "handover.sh": handover,
   "keep.sh": keepTmpfs,

@@ -1,7 +1,5 @@
 # The end of the shim: its mounts go to the target, its files go away, the target's init becomes PID 1.
 
-REPORT_PATIENCE_SECONDS=5
-
 # handover [ARGUMENT...]: the words of the command line that the kernel did not know (single, emergency, 3) go to the
 # target's init. Returns only when something is missing.
 handover() {

@@ -1,6 +1,7 @@
 #!/bin/busybox sh
 # PID 1 of the boot shim: network, parameters, login, root, handover. Each stage is a function in a file of its own;
-# this loop only decides where to go on after a stage has ended well or badly. It never ends but by switch_root.
+# this loop only decides where to go on: after a failure from the network on, which costs nothing when it is up, and
+# asks anew which disk is wanted. It never ends but by switch_root.
 
 PATH=/bin:/sbin
 PROC=/proc
@@ -54,9 +55,8 @@ while :; do
     network) run=network_up good=parameters bad=network ;;
     parameters) run=parameters_get good=login bad=network ;;
     login) run=login_target good=root bad=network ;;
-    root) run=root_mount good=handover bad=recheck ;;
-    recheck) run=root_recheck good=root bad=recheck ;;
-    handover) run=handover good=handover bad=recheck ;;
+    root) run=root_mount good=handover bad=network ;;
+    handover) run=handover good=handover bad=network ;;
   esac
   if "$run" "$@"; then
     stage=$good

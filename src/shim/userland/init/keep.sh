@@ -11,10 +11,10 @@ keep_prepare() {
   mount -t proc proc "$KEEP/proc"
   mount -t sysfs sysfs "$KEEP/sys"
   mount -t devtmpfs devtmpfs "$KEEP/dev"
-  cp /bin/busybox "$KEEP/bin/busybox"
-  for name in sh ip cat mv rm mkdir; do ln -s busybox "$KEEP/bin/$name"; done
+  cp /bin/busybox /bin/keep "$KEEP/bin"
+  for name in sh cat ip rm sleep; do ln -s busybox "$KEEP/bin/$name"; done
   cp /sbin/iscsid "$KEEP/sbin/iscsid"
-  cp "$LIB"/dhcp-event.sh "$KEEP/lib/dhcp-event.sh"
+  cp "$LIB"/dhcp-client.sh "$LIB"/dhcp-event.sh "$KEEP/lib"
   chmod 0755 "$KEEP/lib/dhcp-event.sh"
 }
 

@@ -13,20 +13,40 @@ DISK_PATIENCE_SECONDS=30
 
 login_target() {
   say login start "logging in to $(parameter iscsi.target) at $(parameter iscsi.ip):$(parameter_port)"
-  login_run "${LOGIN_PORTAL_GROUP:-1}" >"$STATE/login.output" 2>&1 || {
-    login_say_failure
-    return 1
-  }
-  SESSION=$(login_session)
+  if [ -n "$SESSION" ]; then
+    login_look_again
+  else
+    login_run >"$STATE/login.output" 2>&1 || {
+      login_say_failure
+      return 1
+    }
+    SESSION=$(login_session)
+    LOGGED_IN_TO=$(login_where)
+  fi
   login_wait_for_disk || return 1
   disk_never_gives_up
   login_adopt || return 1
   say login ok "$(parameter iscsi.target) is $DEV/$DISK, $(disk_size)"
 }
 
-# login_run PORTAL_GROUP
+login_where() {
+  printf '%s' "$(parameter iscsi.ip) $(parameter_port) $(parameter iscsi.target) $(parameter iscsi.username)"
+}
+
+# A later stage failed, and the user may have mended the disk or chosen another. A session cannot be changed: for
+# another target the Pi starts over.
+login_look_again() {
+  if [ "$LOGGED_IN_TO" != "$(login_where)" ]; then
+    say login progress "another disk is wanted now: restarting this Pi"
+    report_finish "$REPORT_PATIENCE_SECONDS"
+    reboot -f
+  fi
+  for scan_path in "$SYS/class/iscsi_session/$SESSION"/device/../scsi_host/*/scan; do printf -- '- - -' >"$scan_path"; done
+  [ -z "$DISK" ] || blockdev --rereadpt "$DEV/$DISK" 2>/dev/null || : # a mounted partition keeps the old table
+}
+
 login_run() {
-  set -- -g "$1" -i "$(login_initiator)" -t "$(parameter iscsi.target)" -a "$(parameter iscsi.ip)" -p "$(parameter_port)" \
+  set -- -g 1 -i "$(login_initiator)" -t "$(parameter iscsi.target)" -a "$(parameter iscsi.ip)" -p "$(parameter_port)" \
     -P "node.session.timeo.replacement_timeout=$REPLACEMENT_TIMEOUT_SECONDS" \
     -P "node.conn[0].timeo.noop_out_interval=$PING_EVERY_SECONDS" \
     -P "node.conn[0].timeo.noop_out_timeout=$PING_ANSWER_SECONDS" \

@@ -92,9 +92,7 @@ network_lease() {
     [ -z "$DHCP_CLIENT" ] || kill "$DHCP_CLIENT" 2>/dev/null
     rm -rf "$KEEP/lease"
     mkdir -p "$KEEP/lease"
-    # 4 questions, 3 s apart, then 3 s of pause, for ever; root path (17) and boot mode (224) are asked for.
-    keep_start /dev/null @/busybox /bin/busybox udhcpc -f -i "$INTERFACE" -t 4 -T 3 -A 3 \
-      -O rootpath -O 224 -x "hostname:$(machine_hostname)" -s /lib/dhcp-event.sh
+    keep_start /dev/null @/busybox /bin/busybox sh /lib/dhcp-client.sh "$MAC" "$(machine_hostname)"
     DHCP_CLIENT=$KEPT
     DHCP_INTERFACE=$INTERFACE
   fi

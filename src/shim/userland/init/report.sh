@@ -1,6 +1,8 @@
 # Reports for the boot endpoint: queued as files from the first moment, posted in their order by one background process.
 
 REPORT_TIMEOUT_SECONDS=5
+# What a handover or a restart waits for the last reports to leave.
+REPORT_PATIENCE_SECONDS=5
 # With no server for hours a queue must not eat the memory: the oldest go.
 REPORT_QUEUE_MAX=200
 

@@ -94,15 +94,3 @@ root_runs_here() {
     7f454c46*) return 1 ;;
   esac
 }
-
-# After a failure the user may have chosen another image: a session cannot be changed, so the Pi starts over.
-root_recheck() {
-  root_before="$(parameter iscsi.ip) $(parameter_port) $(parameter iscsi.target) $(parameter iscsi.lun)"
-  parameters_get || return 1
-  if [ "$root_before" != "$(parameter iscsi.ip) $(parameter_port) $(parameter iscsi.target) $(parameter iscsi.lun)" ]; then
-    say parameters progress "another disk is wanted now: restarting this Pi"
-    report_finish 5
-    reboot -f
-  fi
-  blockdev --rereadpt "$DEV/$DISK" 2>/dev/null || : # a mounted partition keeps the old table
-}

@@ -8,8 +8,17 @@ target_hints() {
   hint_resolv_conf
 }
 
+# udev must not rename the interface: its DHCP client would have to start again.
 hint_networkd() {
   mkdir -p "$RUN/systemd/network"
+  cat >"$RUN/systemd/network/00-pinetboot.link" <<HINT
+[Match]
+MACAddress=$MAC
+Type=ether
+
+[Link]
+NamePolicy=keep
+HINT
   cat >"$RUN/systemd/network/00-pinetboot.network" <<HINT
 [Match]
 MACAddress=$MAC

@@ -1,0 +1,30 @@
+#!/bin/busybox sh
+# dhcp-client.sh MAC HOSTNAME: the DHCP client for good, in the tmpfs that outlives switch_root. udhcpc ends when its
+# interface vanishes by that name, and the target's udev may rename it; so it is started again, on the name that the
+# interface with this MAC has then.
+
+PATH=/bin
+LEASE=/lease
+RESTART_SECONDS=3
+export PATH
+
+interface_name() {
+  for path in /sys/class/net/*; do
+    # Bridges and VLANs on top of an interface have its MAC too.
+    [ -e "$path/device" ] && [ "$(cat "$path/address")" = "$1" ] && printf '%s' "${path##*/}" && return
+  done
+}
+
+trap 'kill "$client"; exit' TERM
+while :; do
+  name=$(interface_name "$1")
+  if [ -n "$name" ]; then
+    wanted=$(cat "$LEASE/ip" 2>/dev/null)
+    # 4 questions, 3 s apart, then 3 s of pause, for ever. Root path (17) and boot mode (224) are asked for.
+    keep @/busybox /dev/null / /bin/busybox udhcpc -f -i "$name" -t 4 -T 3 -A 3 ${wanted:+-r "$wanted"} \
+      -O rootpath -O 224 -x "hostname:$2" -s /lib/dhcp-event.sh &
+    client=$!
+    wait "$client"
+  fi
+  sleep "$RESTART_SECONDS"
+done
