@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { openBundle, type ShimBundle } from "./bundle/bundle.ts";
 import { buildShim } from "./build-shim.ts";
 import { currentLock } from "./debian/lock-file.ts";
-import { findShim } from "./find-shim.ts";
+import { findCurrentShim } from "./find-shim.ts";
 import type { OnShimProgress, ShimProgress } from "./progress.ts";
 import { shimsDir } from "./shim-cache.ts";
 import { takeFileLock } from "./support/file-lock.ts";
@@ -33,7 +33,7 @@ const NOTE_MS = 1000;
  */
 export async function ensureShim(options: EnsureShimOptions): Promise<ShimBundle> {
   const { cacheDir, signal } = options;
-  const ready = await findShim({ cacheDir });
+  const ready = await findCurrentShim(cacheDir);
   if (ready) return ready;
   const onProgress = options.onProgress ?? (() => undefined);
   const lock = await takeFileLock(join(shimsDir(cacheDir), "build.lock"), {
@@ -43,7 +43,7 @@ export async function ensureShim(options: EnsureShimOptions): Promise<ShimBundle
     },
   });
   try {
-    const builtMeanwhile = await findShim({ cacheDir });
+    const builtMeanwhile = await findCurrentShim(cacheDir);
     if (builtMeanwhile) return builtMeanwhile;
     let notedMs = 0;
     const tarPath = await (options.build ?? buildShim)({

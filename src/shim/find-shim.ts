@@ -5,16 +5,27 @@ import { embeddedShimPath } from "./embedded-shim.ts";
 import { bundlePath, inputsKey, touchBundle } from "./shim-cache.ts";
 
 /**
- * The shim when it is there: the one inside this binary, or the one in the cache that was built from
- * this version's inputs. Undefined when it has still to be built.
+ * The shim when it is there: the one built from today's inputs (inside this binary or in the cache), else the
+ * binary's own, which is older only after `shim build --update`. Undefined when it has still to be built.
  *
  * @param cacheDir `$XDG_CACHE_HOME/pinetboot`
  * @throws ShimError "bad-bundle"
  */
 export async function findShim({ cacheDir }: { cacheDir: string }): Promise<ShimBundle | undefined> {
-  if (embeddedShimPath !== undefined) return await openBundle(embeddedShimPath);
-  const path = bundlePath(cacheDir, inputsKey(await currentLock(cacheDir)));
+  return (await findCurrentShim(cacheDir)) ?? (await embeddedShim());
+}
+
+/** The shim of exactly the inputs that a build would use now. */
+export async function findCurrentShim(cacheDir: string): Promise<ShimBundle | undefined> {
+  const key = inputsKey(await currentLock(cacheDir));
+  const embedded = await embeddedShim();
+  if (embedded?.manifest.inputs === key) return embedded;
+  const path = bundlePath(cacheDir, key);
   if (!(await file(path).exists())) return undefined;
   await touchBundle(path);
   return await openBundle(path);
+}
+
+async function embeddedShim(): Promise<ShimBundle | undefined> {
+  return embeddedShimPath === undefined ? undefined : await openBundle(embeddedShimPath);
 }

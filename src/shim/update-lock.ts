@@ -1,6 +1,12 @@
-import { access } from "node:fs/promises";
-import { join } from "node:path";
-import { committedLock, currentLock, formatLock, type LockFile, lockInCache } from "./debian/lock-file.ts";
+import { file } from "bun";
+import {
+  committedLock,
+  currentLock,
+  formatLock,
+  type LockFile,
+  lockInCache,
+  SOURCE_LOCK_PATH,
+} from "./debian/lock-file.ts";
 import { PackageStore } from "./debian/package-store.ts";
 
 /**
@@ -18,15 +24,7 @@ export async function updateLock(options: {
   const before = await currentLock(cacheDir);
   const store = new PackageStore({ cacheDir, lock: committedLock(), signal });
   const lock = await store.updatedLock(today);
-  const inSource = join(import.meta.dir, "lock.json");
-  const path = (await isThere(inSource)) ? inSource : lockInCache(cacheDir);
+  const path = (await file(SOURCE_LOCK_PATH).exists()) ? SOURCE_LOCK_PATH : lockInCache(cacheDir);
   await Bun.write(path, formatLock(lock));
   return { lock, before, path };
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  );
 }

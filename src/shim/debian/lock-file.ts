@@ -43,11 +43,17 @@ export function lockInCache(cacheDir: string): string {
   return join(cacheDir, "shim", "lock.json");
 }
 
-/** The lock to build from: this version's own, unless an update of a later day lies in the cache. */
+/** lock.json of the source, which is not there beside a compiled binary. */
+export const SOURCE_LOCK_PATH = join(import.meta.dir, "..", "lock.json");
+
+/** The lock to build from: this version's own, unless an update of the same or a later day lies in the cache. */
 export async function currentLock(cacheDir: string): Promise<LockFile> {
-  const own = committedLock();
-  const updated = file(lockInCache(cacheDir));
-  if (!(await updated.exists())) return own;
-  const lock = parseLock(await updated.text());
-  return lock.updated > own.updated ? lock : own;
+  // Read anew: an update by this very process counts.
+  const own = (await readLock(SOURCE_LOCK_PATH)) ?? committedLock();
+  const updated = await readLock(lockInCache(cacheDir));
+  return updated !== undefined && updated.updated >= own.updated ? updated : own;
+}
+
+async function readLock(path: string): Promise<LockFile | undefined> {
+  return (await file(path).exists()) ? parseLock(await file(path).text()) : undefined;
 }

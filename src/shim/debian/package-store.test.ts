@@ -1,10 +1,17 @@
-import { describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sha256 } from "../support/hash.ts";
 import { poolDir } from "./apt-root.ts";
-import { committedLock, formatLock, type LockFile, parseLock } from "./lock-file.ts";
+import {
+  committedLock,
+  currentLock,
+  formatLock,
+  type LockFile,
+  lockInCache,
+  parseLock,
+} from "./lock-file.ts";
 import { PackageStore, versionOfDeb } from "./package-store.ts";
 import { PACKAGES } from "./packages.ts";
 
@@ -46,5 +53,24 @@ describe("the package store", () => {
 
   test("reads an epoch out of the name that apt gives a file", () => {
     expect(versionOfDeb("busybox-static_1%3a1.37.0-6+b9_arm64.deb")).toBe("1:1.37.0-6+b9");
+  });
+});
+
+describe("the lock to build from", () => {
+  let cacheDir = "";
+  beforeEach(async () => {
+    cacheDir = await mkdtemp(join(tmpdir(), "pinetboot-lock-"));
+  });
+  afterEach(async () => await rm(cacheDir, { recursive: true }));
+
+  test("is this version's own when the cache has an older update", async () => {
+    await Bun.write(lockInCache(cacheDir), formatLock({ ...committedLock(), updated: "2020-01-01" }));
+    expect(await currentLock(cacheDir)).toEqual(committedLock());
+  });
+
+  test("is the update in the cache when that is younger", async () => {
+    const updated = { ...committedLock(), updated: "2999-01-01" };
+    await Bun.write(lockInCache(cacheDir), formatLock(updated));
+    expect(await currentLock(cacheDir)).toEqual(updated);
   });
 });
