@@ -4,12 +4,13 @@ import { join } from "node:path";
 import { file } from "bun";
 import { deviceTreeNames } from "./boards/device-trees.ts";
 import { MANIFEST } from "./bundle/bundle.ts";
+import { readLicences } from "./bundle/licences.ts";
 import type { Manifest, ManifestFile } from "./bundle/manifest.ts";
 import { encodeTar, type TarEntry } from "./bundle/tar.ts";
 import type { LockFile } from "./debian/lock-file.ts";
 import { type FetchedPackage, PackageStore } from "./debian/package-store.ts";
 import { PACKAGES } from "./debian/packages.ts";
-import { FIRMWARE_LICENCE, readFirmware } from "./firmware/raspi-firmware.ts";
+import { readFirmware } from "./firmware/raspi-firmware.ts";
 import {
   compileDeviceTrees,
   compileKernel,
@@ -104,6 +105,7 @@ export async function buildShim(options: BuildOptions): Promise<string> {
     ["firmware", await readFirmware(join(workDir, "firmware"))],
     ["device-tree", await readDeviceTrees(trees)],
     ["overlay", overlays],
+    ["licence", await readLicences(run, dir, packages)],
   ];
   const manifest = describe(inputsKey(options.lock), await kernelRelease(tree), parts, packages);
   const entries = [
@@ -177,7 +179,7 @@ function describe(
         path,
         sizeBytes: data.length,
         sha256: sha256(data),
-        part: path === FIRMWARE_LICENCE ? ("licence" as const) : part,
+        part,
       };
     }),
   );

@@ -14,13 +14,11 @@ export const FIRMWARE_FILES = [
   { path: "fixup4.dat", why: "Pi 4, 400, CM4: how start4.elf divides the memory" },
 ] as const satisfies readonly { path: string; why: string }[];
 
-/** The firmware's files and licence out of the unpacked package at `dir`. */
+/** The firmware's files out of the unpacked package at `dir`. */
 export async function readFirmware(dir: string): Promise<TarEntry[]> {
-  const read = async (path: string, from: string): Promise<TarEntry> => {
-    return { path, data: await file(join(dir, from)).bytes() };
-  };
-  return await Promise.all([
-    ...FIRMWARE_FILES.map(({ path }) => read(path, `usr/lib/raspi-firmware/${path}`)),
-    read(FIRMWARE_LICENCE, "usr/share/doc/raspi-firmware/copyright"),
-  ]);
+  return await Promise.all(
+    FIRMWARE_FILES.map(async ({ path }) => {
+      return { path, data: await file(join(dir, "usr/lib/raspi-firmware", path)).bytes() };
+    }),
+  );
 }
