@@ -1,4 +1,5 @@
 /** Runs one import in a Worker and tells how far it is. */
+import { workerUrl } from "../../disk/host/worker-url.ts";
 import { ImageError } from "../image-error.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 import type { Unpacked } from "./unpack.ts";
@@ -37,7 +38,7 @@ export async function runImport(
   { onProgress, signal }: ImportOptions,
 ): Promise<Unpacked> {
   if (signal?.aborted) throw cancelled();
-  const worker = new Worker(new URL("./worker.ts", import.meta.url));
+  const worker = new Worker(workerUrl("src/images/import/worker.ts"));
   const reader = "stream" in source ? source.stream.getReader() : undefined;
   const startedAt = performance.now();
   const { promise, resolve, reject } = Promise.withResolvers<Unpacked>();

@@ -1,0 +1,10 @@
+/**
+ * Where a Worker's module is. In the compiled binary every module has the binary's own URL, and a Worker is found by its
+ * path from the root of the repository (it is an entry point of the build); from source it is found beside this file.
+ *
+ * @param path from the root of the repository: "src/images/import/worker.ts"
+ */
+export function workerUrl(path: string): string {
+  const compiled = import.meta.url.includes("/$bunfs/") || import.meta.url.includes("~BUN");
+  return compiled ? `./${path}` : new URL(`../../../${path}`, import.meta.url).href;
+}
