@@ -1,4 +1,7 @@
-import type { BlockDevice } from "../src/block-device.ts";
+import type { BlockDevice, DeviceExtent } from "../src/block-device.ts";
+
+const PAGE_BYTES = 4096;
+const ZEROS = new Uint8Array(PAGE_BYTES);
 
 /** A disk in memory that tells what was done to it. `cold` makes every read wait, as a real disk does. */
 export class RamDevice implements BlockDevice {
@@ -49,6 +52,14 @@ export class RamDevice implements BlockDevice {
   discard(offset: number, length: number): void {
     this.#fail("write");
     this.bytes.fill(0, offset, offset + length);
+  }
+
+  *extents(offset: number, length: number): Iterable<DeviceExtent> {
+    for (let at = offset; at < offset + length; at += PAGE_BYTES - (at % PAGE_BYTES)) {
+      const end = Math.min(at - (at % PAGE_BYTES) + PAGE_BYTES, offset + length);
+      const isZero = Buffer.compare(this.bytes.subarray(at, end), ZEROS.subarray(0, end - at)) === 0;
+      yield { offset: at, length: end - at, kind: isZero ? "zero" : "data" };
+    }
   }
 
   async flush(): Promise<void> {

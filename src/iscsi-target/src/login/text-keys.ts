@@ -14,7 +14,8 @@ const MAX_KEYS = 64;
 /** Keys of one exchange, all PDUs of a continuation together: 64 usual keys fit many times over. */
 export const MAX_TEXT_BYTES = 16 * 1024;
 
-const KEY_NAME = /^[A-Z][A-Za-z0-9.+@_#-]*$/;
+/** Section 6.1 wants a capital first; a key without one is merely one that nobody understands. */
+const KEY_NAME = /^[A-Za-z][A-Za-z0-9.+@_#-]*$/;
 
 /** Throws ProtocolError on anything that is not a list of pairs, on a key given twice (section 6.2), and beyond the limits. */
 export function decodeTextKeys(bytes: Uint8Array): TextKey[] {

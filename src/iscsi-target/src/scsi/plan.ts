@@ -12,6 +12,8 @@ export type Plan =
   | {
       readonly kind: "parameters";
       readonly length: number;
+      /** More than that is a mistake too, not just an underflow. */
+      readonly isExact?: true;
       readonly act: (list: Uint8Array) => Plan | Promise<Plan>;
     }
   /** Something that takes its time. */

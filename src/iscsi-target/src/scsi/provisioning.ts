@@ -35,7 +35,7 @@ export function writeSame(size: 10 | 16): (command: Command) => Plan {
       const zeros = new Uint8Array(unit.blockSizeBytes);
       return { kind: "later", work: async () => fillWith(zeros) };
     }
-    return { kind: "parameters", length: unit.blockSizeBytes, act: fillWith };
+    return { kind: "parameters", length: unit.blockSizeBytes, isExact: true, act: fillWith };
   };
 }
 

@@ -11,17 +11,22 @@ export interface DiscoveryView {
   readonly ownTarget: string | undefined;
 }
 
+/** Section 4.2.7.3: names begin with their type. */
+const ISCSI_NAME = /^(?:iqn|eui|naa)\./;
+
 /**
- * The answer to `SendTargets=value`: "All" in a discovery session, one name, or nothing for the session's own target.
- * Keys may repeat in this answer, and only in this one. Undefined when the value is not one that may be asked here.
+ * The answer to `SendTargets=value`: "All", one name, or nothing for the session's own target.
+ * A normal session has nothing but its own target to see, so "All" (which libiscsi asks there) comes to the same.
+ * Keys may repeat in this answer, and only in this one. Undefined when the value is none that may be asked.
  */
 export function sendTargets(value: string, view: DiscoveryView): TextKey[] | undefined {
   const { ownTarget } = view;
-  if (value === "All") return ownTarget === undefined ? list(view.visible(), view) : undefined;
-  const name = value === "" ? ownTarget : value.toLowerCase();
-  if (name === undefined) return undefined;
-  const maySee = ownTarget === undefined ? view.visible().includes(name) : name === ownTarget;
-  return maySee ? list([name], view) : [];
+  const visible = ownTarget === undefined ? view.visible() : [ownTarget];
+  if (value === "All") return list(visible, view);
+  if (value === "" && ownTarget !== undefined) return list(visible, view);
+  const name = value.toLowerCase();
+  if (!ISCSI_NAME.test(name)) return undefined;
+  return visible.includes(name) ? list([name], view) : [];
 }
 
 function list(names: readonly string[], view: DiscoveryView): TextKey[] {

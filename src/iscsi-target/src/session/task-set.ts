@@ -131,13 +131,14 @@ export class TaskSet {
     if (plan.kind === "write" || plan.kind === "parameters") task.dueOut = plan.length;
     if (plan.kind === "read") task.dueIn = plan.length;
     if (plan.kind === "data") task.dueIn = plan.bytes.length;
-    const liesOut = task.dueOut > 0 && !command.write && command.read && command.expectedLength > 0;
-    const liesIn = task.dueIn > 0 && !command.read && command.write && command.expectedLength > 0;
-    if (liesOut || liesIn) throw new SenseError("invalidFieldInCommandUnit");
+    // A write flagged as a read would be GOOD and lost. (A read flagged as a write moves nothing, which the residual says.)
+    if (task.dueOut > 0 && !command.write && command.expectedLength > 0)
+      throw new SenseError("invalidFieldInCommandUnit");
     if (plan.kind !== "parameters") return;
     if (plan.length > MAX_GATHER_BYTES) throw new SenseError("parameterListLengthError");
     // A short list is refused rather than read beyond its end (an empty one of SPC-4 never gets here).
     if (task.offer < plan.length) throw new SenseError("parameterListLengthError");
+    if (plan.isExact && task.offer > plan.length) throw new SenseError("invalidFieldInCommandUnit");
   }
 
   #startWrite(task: Task): DataSink {
@@ -318,7 +319,8 @@ export class TaskSet {
     const { command, failure, transfer } = task;
     const { expectedLength, bidiReadLength, taskTag, read, write } = command;
     const isBidirectional = read && write;
-    const due = isBidirectional ? task.dueOut : task.dueOut + task.dueIn;
+    // With nothing expected the residual is about whatever the command would have moved.
+    const due = expectedLength === 0 ? task.dueOut + task.dueIn : write ? task.dueOut : task.dueIn;
     const moved = failure ? (transfer?.received ?? 0) : due;
     const answer = {
       taskTag,

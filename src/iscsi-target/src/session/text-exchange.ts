@@ -56,7 +56,11 @@ export class TextExchange {
       return { final: false, continues: false, transferTag: EXCHANGE_TAG, data: new Uint8Array(0) };
     const keys = decodeTextKeys(Buffer.concat(this.#incoming));
     this.#reset();
-    this.#rest = encodeTextKeys(keys.flatMap(([key, value]) => this.#answer(key, value)));
+    const answers = keys.flatMap(([key, value]) => this.#answer(key, value));
+    // libiscsi takes any key but its own for a broken connection, so a request of which nothing can be done is rejected.
+    if (answers.length > 0 && answers.every(([, value]) => value === "NotUnderstood" || value === "Reject"))
+      throw new ProtocolError("nothing of this can be answered");
+    this.#rest = encodeTextKeys(answers);
     return this.#nextPiece();
   }
 
