@@ -34,7 +34,7 @@ export interface TftpRequest {
 }
 
 export interface TftpServerOptions {
-  /** The one address to listen on. Without it every IPv4 address of the machine, as they come and go. */
+  /** The one address to listen on. Without it, or with 0.0.0.0, every IPv4 address of the machine, as they come and go. */
   readonly hostname?: string;
   /** The addresses to listen on now; asked again about every second. Wins over `hostname`. */
   readonly addresses?: () => readonly string[];

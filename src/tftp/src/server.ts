@@ -44,7 +44,8 @@ class Server {
   #lastId = 0;
 
   constructor(options: TftpServerOptions) {
-    const { hostname } = options;
+    // A socket on 0.0.0.0 could not tell which address was asked, so "any" means each one.
+    const hostname = options.hostname === "0.0.0.0" ? undefined : options.hostname;
     this.#options = options;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.listeners = new Listeners({

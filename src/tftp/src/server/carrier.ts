@@ -2,6 +2,7 @@
 import type { Endpoint } from "../api.ts";
 import type { TftpError } from "../codec/error-code.ts";
 import type { Ending, Step, Transfer } from "../transfer/transfer.ts";
+import { sendConfirming } from "./neighbour.ts";
 import { socketError } from "./socket-error.ts";
 
 /**
@@ -9,6 +10,9 @@ import { socketError } from "./socket-error.ts";
  * socket already.
  */
 const LATE_MS = 5;
+
+/** The kernel asks again at the soonest five seconds after it has begun to doubt (delay_first_probe_time). */
+const CONFIRM_INTERVAL_MS = 500;
 
 export interface CarrierOptions {
   readonly transfer: Transfer;
@@ -25,6 +29,7 @@ export class Carrier {
   readonly #socket: Bun.udp.ConnectedSocket<"buffer">;
   #timer: Timer | undefined;
   #timerAt = Infinity;
+  #confirmedAt = performance.now();
   #ended = false;
 
   /** Opens the socket and sends the first packets. Rejects with the system's error when there is no socket. */
@@ -67,8 +72,17 @@ export class Carrier {
 
   #heard(bytes: Uint8Array): void {
     if (this.#ended) return;
-    this.#follow(this.#options.transfer.receive(bytes, performance.now()));
+    const now = performance.now();
+    this.#follow(this.#confirmed(this.#options.transfer.receive(bytes, now), now));
     if (!this.#ended) this.#options.onHeard();
+  }
+
+  /** Now and then, an answer to what was heard also tells the kernel that the client is there. */
+  #confirmed(step: Step, now: number): Step {
+    const [first, ...others] = step.packets;
+    if (!first || now - this.#confirmedAt < CONFIRM_INTERVAL_MS) return step;
+    this.#confirmedAt = now;
+    return sendConfirming(descriptorOf(this.#socket), first) ? { ...step, packets: others } : step;
   }
 
   #failed({ code, message }: ReturnType<typeof socketError>): void {
@@ -98,7 +112,7 @@ export class Carrier {
   #send(packets: readonly Uint8Array[]): void {
     try {
       // What the kernel has no room for, or refuses while the network is away, counts as lost on the way.
-      if (packets.length > 0) this.#socket.sendMany([...packets]);
+      if (packets.length > 0) this.#socket.sendMany(packets);
     } catch (error) {
       this.#failed(socketError([error]));
     }
@@ -129,8 +143,14 @@ export class Carrier {
   }
 
   #close(): void {
+    if (this.#ended) return;
     this.#ended = true;
     clearTimeout(this.#timer);
     this.#socket.close();
   }
+}
+
+/** The descriptor, which Bun's types leave out; -1, which nothing can be sent on, where there is none. */
+function descriptorOf(socket: object): number {
+  return "fd" in socket && typeof socket.fd === "number" ? socket.fd : -1;
 }

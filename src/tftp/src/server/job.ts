@@ -34,7 +34,7 @@ export class Job {
   readonly #startedAt = performance.now();
   #carrier: Carrier | undefined;
   #sizeBytes: number | undefined;
-  #progressAt = 0;
+  #progressAt = this.#startedAt;
   #answered = false;
   #gone = false;
 

@@ -32,6 +32,8 @@ interface Listener {
 export class Listeners {
   readonly #options: ListenersOptions;
   readonly #sockets = new Map<string, Listener>();
+  /** Address -> why it could not be listened on at the last attempt. */
+  readonly #failures = new Map<string, string>();
   #port: number;
   #watch: Timer | undefined;
   #refreshing = false;
@@ -57,7 +59,7 @@ export class Listeners {
         await this.#add(address);
       } catch (error) {
         if (codeOf(error) === "EADDRNOTAVAIL") {
-          this.#options.onError(address, messageOf(error));
+          this.#failed(address, error);
           continue;
         }
         this.close();
@@ -78,19 +80,36 @@ export class Listeners {
   async #refresh(): Promise<void> {
     if (this.#refreshing) return;
     this.#refreshing = true;
-    const wanted = new Set(this.#options.addresses());
+    try {
+      await this.#follow(new Set(this.#options.addresses()));
+    } catch (error) {
+      this.#failed("", error);
+    } finally {
+      this.#refreshing = false;
+    }
+  }
+
+  async #follow(wanted: ReadonlySet<string>): Promise<void> {
     const before = this.addresses.join();
     for (const address of this.addresses) if (!wanted.has(address)) this.#remove(address);
     for (const address of wanted) {
       if (this.#closed || this.#sockets.has(address)) continue;
       try {
         await this.#add(address);
+        this.#failures.delete(address);
       } catch (error) {
-        this.#options.onError(address, messageOf(error));
+        this.#failed(address, error);
       }
     }
     if (!this.#closed && this.addresses.join() !== before) this.#options.onChange(this.addresses);
-    this.#refreshing = false;
+  }
+
+  /** Tells of a failure once, not at every attempt. */
+  #failed(address: string, error: unknown): void {
+    const message = messageOf(error);
+    if (this.#failures.get(address) === message) return;
+    this.#failures.set(address, message);
+    this.#options.onError(address, message);
   }
 
   async #add(address: string): Promise<void> {
