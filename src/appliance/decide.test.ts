@@ -98,7 +98,7 @@ test("whatever the facts, a Pi boots only an image of the library and never blan
           }),
           { nil: undefined },
         ),
-        shim: fc.constantFrom("ready" as const, "building" as const, "missing" as const),
+        shim: fc.constantFrom("ready" as const, "running" as const, "building" as const, "missing" as const),
         liveElsewhere: fc.option(fc.constant("10.0.0.7")),
         policy: fc.record({
           adopt: fc.constantFrom(...ADOPT_POLICIES),
@@ -110,9 +110,14 @@ test("whatever the facts, a Pi boots only an image of the library and never blan
         const plan = decide(all);
         if (plan.kind !== "boot") return;
         expect(["chosen", "default"]).toContain(plan.assignment.image);
-        expect(all.shim).toBe("ready");
+        expect(["ready", "running"]).toContain(all.shim);
         expect(all.liveElsewhere).toBeNull();
       },
     ),
   );
+});
+
+test("a shim that asks is answered whether or not we have one to give", () => {
+  const pi = { key: "8d3fa2c1", assignment: chosen };
+  expect(decide(facts({ pi, shim: "running" })).kind).toBe("boot");
 });

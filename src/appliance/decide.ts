@@ -28,7 +28,8 @@ export interface BootFacts {
   /** The record, or undefined for a machine that was not recorded (there are too many unknown ones). */
   readonly pi: Pick<PiRecord, "key" | "assignment"> | undefined;
   readonly policy: BootPolicy;
-  readonly shim: ShimState;
+  /** "running" when it is the shim itself that asks: ours, another server's, or one on an SD card. */
+  readonly shim: ShimState | "running";
   /** An address that uses this Pi's disk at this moment and is not the one that asks; null when there is none. */
   readonly liveElsewhere: string | null;
   readonly hasImage: (id: string) => boolean;
@@ -58,7 +59,7 @@ export function decide(facts: BootFacts): BootPlan {
       reason: "An unknown Pi, and --adopt off ignores those",
       fix: `pinetboot pi assign ${pi.key} --image IMAGE`,
     };
-  if (shim !== "ready") return withoutShim(shim);
+  if (shim === "building" || shim === "missing") return withoutShim(shim);
   if (facts.liveElsewhere !== null)
     return {
       kind: "hold",
@@ -86,7 +87,7 @@ function defaultAssignment({ adopt, defaultImage, mode, variant }: BootPolicy): 
   return { image: defaultImage, mode, variant, persistent: true };
 }
 
-function withoutShim(shim: Exclude<ShimState, "ready">): BootPlan {
+function withoutShim(shim: "building" | "missing"): BootPlan {
   return shim === "building"
     ? {
         kind: "ignore",

@@ -52,8 +52,8 @@ export function imageView(image: LibraryImage): z.infer<typeof ImageSchema> {
     name: image.names[0] ?? image.id.slice(0, 12),
     names: [...image.names],
     size_bytes: image.sizeBytes,
-    imported_at: image.id === BLANK ? null : new Date(image.importedAt).toISOString(),
-    source: image.id === BLANK ? null : image.source,
+    imported_at: image.id === BLANK ? null : image.importedAt,
+    source: image.id === BLANK ? null : image.source.label,
   };
 }
 

@@ -3,7 +3,7 @@
  * all come through here, so that they can never disagree.
  */
 import type { ImageLibrary } from "../../images/library.ts";
-import { type BootPlan, type BootPolicy, decide, type ShimState } from "../decide.ts";
+import { type BootFacts, type BootPlan, type BootPolicy, decide, type ShimState } from "../decide.ts";
 import { neighbourMac } from "../net/neighbours.ts";
 import type { PiRecord, PiSighting } from "../pis/record.ts";
 import type { PiRegistry } from "../pis/registry.ts";
@@ -36,18 +36,33 @@ export class Director {
     this.#parts = parts;
   }
 
-  /** Records the sighting and decides. `address` is where it asks from; undefined before it has one. */
+  /** Records the sighting of a Pi's firmware and decides. It has an address or not yet. */
   direct(sighting: PiSighting): Directed {
     const pi = this.#parts.pis.see(sighting);
     return { pi, plan: this.plan(pi, sighting.address) };
   }
 
+  /** The same for the shim: that it asks shows that it runs, wherever it came from. */
+  directShim(sighting: PiSighting): Directed {
+    const pi = this.#parts.pis.see(sighting);
+    return { pi, plan: this.plan(pi, sighting.address, "running") };
+  }
+
+  /** What the shim that runs on a Pi gets by now: a choice may have been made since it asked. */
+  shimPlan(key: string, address: string): BootPlan {
+    return this.plan(this.#parts.pis.byKey(key), address, "running");
+  }
+
   /** Decides for a known Pi that asks from `address`. */
-  plan(pi: PiRecord | undefined, address: string | undefined): BootPlan {
+  plan(
+    pi: PiRecord | undefined,
+    address: string | undefined,
+    shim: BootFacts["shim"] = this.#parts.shimState(),
+  ): BootPlan {
     return decide({
       pi,
       policy: this.#policy(),
-      shim: this.#parts.shimState(),
+      shim,
       liveElsewhere: pi && address !== undefined ? this.#liveElsewhere(pi, address) : null,
       hasImage: (id) => this.#parts.library.find(id) !== undefined,
     });

@@ -90,12 +90,12 @@ async function giveParameters(
   const caller = parseCaller(url.searchParams);
   if (!caller) return new Response("serial or mac, and boot, are needed\n", { status: 400 });
   const { director, events, waiting } = options;
-  const { pi, plan: first } = director.direct({ ...caller, address: remote });
+  const { pi, plan: first } = director.directShim({ ...caller, address: remote });
   if (!pi) return text(answer("refused", wordsOfPlan(first)));
   events.emit({ pi: pi.key, stage: "parameters", state: "start", detail: `Asked from ${remote}` });
   const deadline = Date.now() + HOLD_MS;
   let plan = first;
-  for (let said = ""; isWaiting(plan); plan = director.plan(pi, remote)) {
+  for (let said = ""; isWaiting(plan); plan = director.shimPlan(pi.key, remote)) {
     if (plan.message !== said)
       events.emit({
         pi: pi.key,
@@ -172,7 +172,7 @@ async function takeReport(
   const caller = parseCaller(words);
   const report = parseReport(words);
   if (!caller || !report) return new Response("that is no report\n", { status: 400 });
-  const { pi } = director.direct({ ...caller, address: remote });
+  const { pi } = director.directShim({ ...caller, address: remote });
   if (pi) events.emit({ pi: pi.key, ...report });
   return new Response(null, { status: 204 });
 }

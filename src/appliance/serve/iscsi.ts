@@ -152,7 +152,7 @@ function tell({ sessions, events }: Pick<IscsiOptions, "sessions" | "events">, e
         pi,
         stage: "session",
         state: "progress",
-        detail: `The connection of ${remoteAddress} to ${name} ended: ${event.reason}. What was written is kept.`,
+        detail: `The connection of ${remoteAddress} to ${name} ended; what was written is kept. ${event.reason}`,
       });
       return;
   }

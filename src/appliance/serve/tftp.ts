@@ -23,6 +23,8 @@ export interface TftpOptions {
 
 /** Trees kept: one per address of ours and family of boards is in use at a time. */
 const TREES_MAX = 32;
+/** A smaller file is there before a person has read of it. */
+const PROGRESS_FROM_BYTES = 2 ** 20;
 /** The last big file that a firmware asks for: with it the Pi has all that it needs to start the shim. */
 const KERNEL = "Image.gz";
 
@@ -102,6 +104,7 @@ function tell(options: TftpOptions, event: TftpEvent): void {
       return;
     }
     case "progress": {
+      if ((event.sizeBytes ?? 0) < PROGRESS_FROM_BYTES || event.sentBytes === 0) return;
       const { path } = parseRequestedFile(event.path);
       const percent = Math.floor((100 * event.sentBytes) / (event.sizeBytes ?? event.sentBytes));
       events.emit({

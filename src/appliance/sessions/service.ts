@@ -206,8 +206,8 @@ export class SessionService {
         `There is no image ${wanted}`,
         "pinetboot image list shows what there is.",
       );
-    if (image.id === BLANK && sizeBytes === undefined)
-      return { image: BLANK, sizeBytes: BLANK_DEFAULT_BYTES };
+    // A blank disk has whatever size is asked for; its own is only what it has when nobody asks.
+    if (image.id === BLANK) return { image: BLANK, sizeBytes: sizeBytes ?? image.sizeBytes };
     const size = Math.max(sizeBytes ?? 0, image.sizeBytes);
     if (sizeBytes !== undefined && sizeBytes < image.sizeBytes)
       throw new ApplianceError(
@@ -233,6 +233,3 @@ export class SessionService {
     this.#parts.events.emit({ pi, stage: "session", state, detail });
   }
 }
-
-/** A blank disk of no stated size: room to try something, and sparse on the host. */
-const BLANK_DEFAULT_BYTES = 2 ** 30;

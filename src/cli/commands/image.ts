@@ -90,7 +90,7 @@ const list = buildCommand({
         [
           { title: "NAME", value: ({ names, name }) => names.join(", ") || name },
           { title: "ID", value: ({ id }) => id.slice(0, 12) },
-          { title: "SIZE", value: ({ size_bytes }) => (size_bytes === 0 ? "any" : formatSize(size_bytes)) },
+          { title: "SIZE", value: ({ size_bytes }) => formatSize(size_bytes) },
           {
             title: "IMPORTED",
             value: ({ imported_at }) => imported_at?.slice(0, 16).replace("T", " ") ?? "-",

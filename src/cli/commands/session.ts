@@ -40,7 +40,7 @@ const create = buildCommand({
           parseSize(word);
           return word;
         },
-        brief: "Size of the disk, like 512M or 16G (default: the image's; blank has 1G)",
+        brief: "Size of the disk, like 512M or 16G (default: the image's; blank has 4G)",
         placeholder: "size",
         optional: true,
       },

@@ -83,9 +83,9 @@ export function imageRoutes({ appliance }: ApiContext) {
           partition_scheme: image.partitions.scheme,
           partitions: image.partitions.entries.map((entry) => ({
             number: entry.number,
-            start_bytes: entry.startBytes,
+            start_bytes: entry.offsetBytes,
             size_bytes: entry.sizeBytes,
-            type: String(entry.type),
+            type: entry.type,
           })),
           used_by: sessions.usersOf(image.id),
         },
