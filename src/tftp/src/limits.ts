@@ -28,6 +28,9 @@ export const MAX_TRANSFERS = 1024;
 /** A hundred load-test clients on one laptop must pass; one broken client must not take every place. */
 export const MAX_TRANSFERS_PER_CLIENT = 256;
 
+/** Unanswered transfers of one file to one port: a client that asks again and again needs the latest few. */
+export const MAX_SAME_REQUESTS = 3;
+
 /** Before the first measurement. Pi firmware takes a silence of 1 s for "missing": repeat well before that. */
 export const INITIAL_RETRANSMIT_MS = 300;
 

@@ -193,16 +193,48 @@ describe("answers come", () => {
 });
 
 describe("a request that comes again from the same port", () => {
-  test("is answered by the same transfer when the first answer may be lost", async () => {
+  test("begins a second transfer beside the first, and the one that is acknowledged stays", async () => {
+    for (const chosen of [0, 1]) {
+      const { port } = await serve();
+      const client = await bareClient(port);
+      client.send(readRequest("small", [["tsize", "0"]]));
+      const offers = [await client.next()];
+      client.send(readRequest("small", [["tsize", "0"]]));
+      offers.push(await client.next());
+      expect(offers.map(({ packet }) => packet.op)).toEqual(["oack", "oack"]);
+      expect(new Set(offers.map(({ port }) => port)).size).toBe(2);
+      const tid = offers[chosen]?.port ?? 0;
+      client.send({ op: "ack", block: 0 }, tid);
+      expect(await client.next()).toMatchObject({ packet: { op: "data", block: 1 }, port: tid });
+      expect(server?.transfers).toBe(1);
+      server?.close();
+    }
+  });
+
+  test("begins anew when the ERROR that ends the first is read after it", async () => {
     const { port } = await serve();
     const client = await bareClient(port);
     client.send(readRequest("small", [["tsize", "0"]]));
-    const first = await client.next();
+    const probe = await client.next();
     client.send(readRequest("small", [["tsize", "0"]]));
-    const second = await client.next();
-    expect([first.packet.op, second.packet.op]).toEqual(["oack", "oack"]);
-    expect(second.port).toBe(first.port);
-    expect(kinds()).toEqual(["listening", "request"]);
+    client.send({ op: "error", code: 0, message: "Early terminate" }, probe.port);
+    let offer = await client.next();
+    while (offer.port === probe.port) offer = await client.next();
+    client.send({ op: "ack", block: 0 }, offer.port);
+    expect(await client.next()).toMatchObject({ packet: { op: "data", block: 1 }, port: offer.port });
+  });
+
+  test("again and again leaves the latest few", async () => {
+    const { port } = await serve();
+    const client = await bareClient(port);
+    const ports = new Set<number>();
+    for (let i = 0; i < 20; i++) {
+      client.send(readRequest("small", [["tsize", "0"]]));
+      let offer = await client.next();
+      while (ports.has(offer.port)) offer = await client.next();
+      ports.add(offer.port);
+    }
+    expect(server?.transfers).toBe(3);
   });
 
   test("for another file takes the place of one that nobody acknowledged", async () => {

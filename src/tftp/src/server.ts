@@ -1,9 +1,9 @@
 /** The server: listeners, admission, and one job for each request. */
-import type { Endpoint, TftpEvent, TftpLimits, TftpServer, TftpServerOptions } from "./api.ts";
+import type { Endpoint, TftpEvent, TftpLimits, TftpRequest, TftpServer, TftpServerOptions } from "./api.ts";
 import { TftpError } from "./codec/error-code.ts";
-import { decodePacket, encodePacket, type RequestPacket } from "./codec/packet.ts";
+import { decodePacket, encodePacket, type OptionList, type RequestPacket } from "./codec/packet.ts";
 import { checkPath } from "./codec/path.ts";
-import { DEFAULT_LIMITS, MAX_REQUEST_BYTES } from "./limits.ts";
+import { DEFAULT_LIMITS, MAX_REQUEST_BYTES, MAX_SAME_REQUESTS } from "./limits.ts";
 import { Job } from "./server/job.ts";
 import { Listeners, type Local, ownAddresses } from "./server/listeners.ts";
 import { PacketPool } from "./transfer/packet-pool.ts";
@@ -88,16 +88,8 @@ class Server {
     const key = `${client.address} ${client.port} ${local.address}`;
     const earlier = this.#byPort.get(key) ?? [];
 
-    // Before its first acknowledgement the client knows no transfer yet: what it asks now is all that it wants.
-    // Once it has acknowledged, a request may also be an old copy that strayed through the network. Then the
-    // transfer goes on beside the new one until the client has answered that.
-    for (const job of earlier.filter((job) => !job.answered)) {
-      if (job.asksSame(request, asked)) {
-        job.repeat();
-        return;
-      }
-      job.supersede();
-    }
+    if (earlier.some((job) => job.isOpening && job.asksSame(request, asked))) return;
+    for (const job of abandonedBy(earlier, request, asked)) job.supersede();
     this.#admit(client);
 
     const job = new Job({
@@ -142,6 +134,21 @@ class Server {
     if (count > 0) this.#perClient.set(address, count);
     else this.#perClient.delete(address);
   }
+}
+
+/**
+ * Which earlier jobs of a client's port a new request ends at once.
+ *
+ * Not one that the client has acknowledged: the request may be an old copy that strayed through the network.
+ * Not one for the same file either: the client may be about to acknowledge it. (And an ERROR may be on its way to
+ * it: a Pi ends a probe and asks for the file 0.2 ms later, from the same port.) They go on side by side, each from
+ * a port of its own, until the client acknowledges one. But one for another file is what it no longer wants.
+ */
+function abandonedBy(earlier: readonly Job[], request: TftpRequest, asked: OptionList): readonly Job[] {
+  const open = earlier.filter((job) => !job.answered);
+  const same = open.filter((job) => job.asksSame(request, asked));
+  const others = open.filter((job) => !same.includes(job));
+  return [...others, ...same.slice(0, Math.max(0, same.length + 1 - MAX_SAME_REQUESTS))];
 }
 
 type ReadRequest = RequestPacket & { readonly mode: "octet" | "netascii" };

@@ -55,11 +55,6 @@ export class Carrier {
     this.#socket = socket;
   }
 
-  /** The client's request came once more. */
-  repeat(): void {
-    if (!this.#ended) this.#follow(this.#options.transfer.repeat(performance.now()));
-  }
-
   /** Ends the transfer with an ERROR for the client. */
   stop(error: TftpError): void {
     if (!this.#ended) this.#follow(this.#options.transfer.stop(error));

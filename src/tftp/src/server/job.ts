@@ -51,6 +51,11 @@ export class Job {
     return this.#answered;
   }
 
+  /** Whether nothing has been sent yet: then a repeated request changes nothing. */
+  get isOpening(): boolean {
+    return this.#carrier === undefined;
+  }
+
   /** Whether a request asks for the very same, options included. */
   asksSame(request: TftpRequest, asked: OptionList): boolean {
     const own = this.#options;
@@ -74,11 +79,6 @@ export class Job {
     } catch (error) {
       this.#refuse(error);
     }
-  }
-
-  /** The same request came again. While `open` is still at work its answer is on the way anyhow. */
-  repeat(): void {
-    this.#carrier?.repeat();
   }
 
   /** A newer request of the same client port has taken over. */

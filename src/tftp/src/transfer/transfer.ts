@@ -116,11 +116,6 @@ export class Transfer {
     return this.#guarded(() => this.#send(this.#next, now));
   }
 
-  /** The same request came again: it may be that our answer was lost. Only before the client has answered. */
-  repeat(now: number): Step {
-    return this.#guarded(() => this.#resend(now));
-  }
-
   /** A packet from the client's port. One that is no answer to ours ends the transfer (RFC 1350 section 7). */
   receive(bytes: Uint8Array, now: number): Step {
     return this.#guarded(() => {
