@@ -1,6 +1,6 @@
 /** A failure of the medium under a layer. `code` is the errno name, which the SCSI layer turns into sense data. */
 export class DiskError extends Error {
-  override readonly name = "DiskError";
+  override readonly name: string = "DiskError";
 
   constructor(
     readonly code: string,
@@ -13,6 +13,8 @@ export class DiskError extends Error {
 
 /** An image file that is not what it must be: damaged, hostile, or of a kind that is not supported. The message says which. */
 export class BadImage extends DiskError {
+  override readonly name = "BadImage";
+
   constructor(path: string, reason: string) {
     super("EBADIMG", `${path}: ${reason}`);
   }

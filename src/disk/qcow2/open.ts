@@ -23,6 +23,9 @@ import {
 
 const NO_BOOT_ID = "0".repeat(32);
 
+/** Overlays that may lie upon one another: each costs a look-up for every read of what only the lowest holds. */
+export const MAX_CHAIN_OVERLAYS = 8;
+
 export interface OpenOptions {
   /**
    * What lies beneath, as the session's record says: the name must be the one in the file, which is never opened by
@@ -72,6 +75,8 @@ export async function openOverlayFiles(files: OverlayFiles, options: OpenOptions
   try {
     const header = readHeader(file);
     checkBacking(header, options, file.path);
+    const overlays = 1 + (options.backing?.layer instanceof Overlay ? options.backing.layer.overlays : 0);
+    if (overlays > MAX_CHAIN_OVERLAYS) throw new HeaderError(`it would be overlay ${overlays} of a chain`);
     const recovery = header.dirty ? await recover(files, header) : ({ kind: "clean" } as const);
     return await takeIntoUse(files, header, options.backing?.layer, recovery);
   } catch (error) {

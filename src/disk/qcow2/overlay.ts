@@ -29,6 +29,8 @@ const COMMIT_AT_PENDING_ENTRIES = 16_384;
 
 export class Overlay implements Layer {
   readonly readOnly = false;
+  /** How many overlays lie upon one another, this one included. */
+  readonly overlays: number;
   readonly #commit: GroupCommit;
   /** Assembles subclusters whose first write covers them in part. Calls of `write` never overlap, so one is enough. */
   readonly #scratch = new Uint8Array(CLUSTER_BYTES);
@@ -44,6 +46,7 @@ export class Overlay implements Layer {
     readonly recovery: Recovery,
     private readonly finish: (clean: boolean) => Promise<void>,
   ) {
+    this.overlays = 1 + (backing instanceof Overlay ? backing.overlays : 0);
     this.#commit = new GroupCommit(() => this.metadata.commit());
   }
 
