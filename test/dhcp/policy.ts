@@ -1,4 +1,4 @@
-/** A policy of the tests' own: machines whose option 97 holds a Raspberry Pi's four characters boot, nobody else. */
+/** A policy of the tests' own: machines whose option 97 is a Raspberry Pi's boot, nobody else. */
 import { type DhcpMessage, type PxeAnswer, readOption } from "dhcp4-ts";
 
 export const BOOT_ANSWER: PxeAnswer = {
@@ -10,8 +10,12 @@ export const BOOT_ANSWER: PxeAnswer = {
   bootFile: "bootcode.bin",
 };
 
+/** What a Pi 3B sends sixteen times. */
+const PI3_ROM_BYTE = 0x44;
+
 export function boots(message: DhcpMessage): boolean {
   const id = readOption(message.options, "clientMachineId");
-  const code = id && String.fromCharCode(...id.subarray(1, 5));
-  return code === "RPi4" || code === "4iPR" || code === "5iPR";
+  if (id === undefined) return false;
+  const code = String.fromCharCode(...id.subarray(1, 5));
+  return ["RPi4", "4iPR", "5iPR"].includes(code) || id.subarray(1).every((byte) => byte === PI3_ROM_BYTE);
 }

@@ -1,6 +1,6 @@
 /**
  * Runs a proxy or a server on a host of the lab and prints its events, one JSON document a line.
- * Ends cleanly when its input does.
+ * Ends cleanly at SIGTERM.
  *
  *   bun test/dhcp/serve.ts '{"mode":"proxy"}'
  */
@@ -23,6 +23,7 @@ const Settings = z.object({
   leaseTimeS: z.number().optional(),
   detectTimeoutMs: z.number().optional(),
   rivalCheckIntervalMs: z.number().optional(),
+  /** Of replies to clients that boot. */
   delayMs: z.number().default(0),
 });
 
@@ -58,9 +59,9 @@ try {
           }),
         });
   say({ type: "ready", port: service.port, pxePort: service.pxePort });
-  await Bun.stdin.text();
-  await service.close();
-  say({ type: "closed" });
+  process.on("SIGTERM", () => {
+    void service.close().then(() => say({ type: "closed" }));
+  });
 } catch (error) {
   if (!(error instanceof Error)) throw error;
   say({

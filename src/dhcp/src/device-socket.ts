@@ -35,7 +35,7 @@ export async function openDeviceSocket(options: DeviceSocketOptions): Promise<De
     await closed(socket);
     throw typed(error, name, port);
   }
-  socket.on("message", (bytes, source) => options.onDatagram(bytes, source));
+  socket.on("message", (bytes, { address, port }) => options.onDatagram(bytes, { address, port }));
   socket.on("error", options.onError);
   return {
     port: socket.address().port,
