@@ -18,6 +18,17 @@ const ENTRY = join(ROOT, "src/cli/main.ts");
 /** Started by URL, so the bundler does not see them by itself. */
 const WORKERS = ["src/appliance/state/checkpoint-worker.ts", "src/images/import/worker.ts"];
 
+/** Platforms that a binary can be made for. */
+const TARGETS = [
+  "linux-x64",
+  "linux-arm64",
+  "linux-x64-musl",
+  "linux-arm64-musl",
+  "darwin-arm64",
+  "darwin-x64",
+] as const;
+type Target = (typeof TARGETS)[number];
+
 const { values } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
@@ -26,7 +37,11 @@ const { values } = parseArgs({
   },
 });
 
-const { target } = values;
+const target = values.target === undefined ? undefined : TARGETS.find((name) => name === values.target);
+if (values.target !== undefined && target === undefined) {
+  console.error(`build: no target ${values.target}; one of ${TARGETS.join(", ")}`);
+  process.exit(2);
+}
 const out = resolve(values.out ?? (target === undefined ? "pinetboot" : `pinetboot-${target}`));
 const shim = await bringShim(values.quick);
 await compile(out, shim, target);
@@ -50,7 +65,7 @@ async function bringShim(quick: boolean): Promise<ShimBundle | undefined> {
 async function compile(
   outfile: string,
   bundle: ShimBundle | undefined,
-  platform: string | undefined,
+  platform: Target | undefined,
 ): Promise<void> {
   const unfinished = join(dirname(outfile), `.${process.pid}.pinetboot-build`);
   const runtime = platform === undefined ? undefined : runtimeFor(platform);
@@ -63,7 +78,7 @@ async function compile(
       sourcemap: "inline",
       compile: {
         outfile: unfinished,
-        ...(platform !== undefined && { target: `bun-${platform}` as Bun.Build.CompileTarget }),
+        ...(platform !== undefined && { target: `bun-${platform}` as const }),
         ...(runtime !== undefined && { executablePath: runtime }),
       },
     });
@@ -94,15 +109,8 @@ function embedShim(bundle: ShimBundle | undefined): BunPlugin {
  * Bun for another platform, out of the npm package `@oven/bun-<platform>` when that is installed: Bun would fetch it
  * from the public registry by itself, which is not there behind a mirror.
  */
-function runtimeFor(platform: string): string | undefined {
+function runtimeFor(platform: Target): string | undefined {
   const name = platform.replace("arm64", "aarch64");
-  const path = join(
-    ROOT,
-    "node_modules",
-    "@oven",
-    `bun-${name}`,
-    "bin",
-    platform.startsWith("windows") ? "bun.exe" : "bun",
-  );
+  const path = join(ROOT, "node_modules", "@oven", `bun-${name}`, "bin", "bun");
   return existsSync(path) ? path : undefined;
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { newSessionIdentity, unitIdentity } from "./ids.ts";
+import { newSessionIdentity, unitNaa, unitSerialNumber } from "./ids.ts";
 
 test("an identity has the forms that every initiator takes", () => {
   for (let round = 0; round < 200; round++) {
@@ -18,12 +18,13 @@ test("identities do not repeat, in any of their parts", () => {
 });
 
 test("the units of a session have numbers of their own, of the same form, the first being the session's", () => {
-  const identity = { naa: "3fffffffffffffff", serialNumber: "ffffffffffffffff" };
-  expect(unitIdentity(identity, 0)).toEqual(identity);
-  const units = Array.from({ length: 16 }, (_, lun) => unitIdentity(identity, lun));
-  expect(new Set(units.map(({ naa }) => naa)).size).toBe(16);
-  for (const { naa, serialNumber } of units) {
-    expect(naa).toMatch(/^3f[0-9a-f]{14}$/);
-    expect(serialNumber).toMatch(/^ff[0-9a-f]{14}$/);
+  expect(unitNaa("3fffffffffffffff", 0)).toBe("3fffffffffffffff");
+  expect(unitSerialNumber("0123456789abcdef", 0)).toBe("0123456789abcdef");
+  for (const numbers of [
+    Array.from({ length: 16 }, (_, lun) => unitNaa("3fffffffffffffff", lun)),
+    Array.from({ length: 16 }, (_, lun) => unitSerialNumber("ffffffffffffffff", lun)),
+  ]) {
+    expect(new Set(numbers).size).toBe(16);
+    for (const number of numbers) expect(number).toMatch(/^[3f]f[0-9a-f]{14}$/);
   }
 });

@@ -34,15 +34,14 @@ export function newSessionIdentity(): SessionIdentity {
   };
 }
 
-/**
- * The NAA and serial number of a further unit of a session: the first unit's own for LUN 0,
- * else derived from it by adding the LUN, so that one record carries them all.
- */
-export function unitIdentity(
-  identity: Pick<SessionIdentity, "naa" | "serialNumber">,
-  lun: number,
-): { naa: string; serialNumber: string } {
-  return { naa: addHex(identity.naa, lun), serialNumber: addHex(identity.serialNumber, lun) };
+/** The NAA of a unit of a session: the session's own for LUN 0, and one derived from it for each further one. */
+export function unitNaa(naa: string, lun: number): string {
+  return addHex(naa, lun);
+}
+
+/** The serial number of a unit, made in the same way. */
+export function unitSerialNumber(serialNumber: string, lun: number): string {
+  return addHex(serialNumber, lun);
 }
 
 /** Text of `length` characters of `alphabet`, every one equally likely. */

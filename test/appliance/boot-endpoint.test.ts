@@ -1,6 +1,7 @@
 /** The boot endpoint as the shim speaks to it. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { join } from "node:path";
+import { z } from "zod";
 import { LOOPBACK_FLAGS, qemuIo, temporaryFolder, TestServer } from "../support/pinetboot.ts";
 import { describeWith } from "../support/tools.ts";
 
@@ -20,7 +21,7 @@ async function importImage(name: string, byte: number): Promise<string> {
   const bytes = new Uint8Array(4 * 2 ** 20);
   bytes.fill(byte, 0, 65_536);
   await Bun.write(path, bytes);
-  const { id } = await server.json<{ id: string }>("image", "import", path, "--name", name);
+  const { id } = await server.json(z.object({ id: z.string() }), "image", "import", path, "--name", name);
   return id;
 }
 
@@ -79,7 +80,7 @@ test("a Pi that nobody has chosen for waits, and goes on as soon as someone has"
   const answer = ask();
   const waiting = await server.step(({ stage, state }) => stage === "parameters" && state === "progress");
   expect(waiting.fix).toBe(`pinetboot pi assign ${KEY} --image IMAGE`);
-  const [seen] = await server.json<{ key: string; model: string }[]>("pi", "list");
+  const [seen] = await server.json(z.array(z.record(z.string(), z.unknown())), "pi", "list");
   expect(seen).toMatchObject({ key: KEY, model: "Raspberry Pi 4 Model B", serial: SERIAL, assignment: null });
   expect((await server.cli("pi", "assign", SERIAL, "--image", "one")).code).toBe(0);
   const ready = await answer;

@@ -69,8 +69,8 @@ test("a port in use is said in one line with the process that has it, and the re
     expect(step.detail).toContain(`iSCSI cannot listen on TCP port ${other.port}: it is in use by`);
     expect(step.detail).toContain(`(process ${process.pid})`);
     expect(step.fix).toContain("--iscsi-port");
-    const health = (await (await fetch(`${server.ready.http}/api/health`)).json()) as { problems: unknown[] };
-    expect(health.problems).toHaveLength(1);
+    const health = await (await fetch(`${server.ready.http}/api/health`)).json();
+    expect(health).toMatchObject({ problems: [{ message: step.detail, fix: step.fix }] });
   } finally {
     other.stop(true);
   }

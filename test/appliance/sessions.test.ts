@@ -1,7 +1,14 @@
 /** Disks as an initiator has them: identity, secrets, kill -9, removal, ephemeral ones. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
 import { join } from "node:path";
-import { iscsiUrl, qemuIo, runProgram, temporaryFolder, TestServer } from "../support/pinetboot.ts";
+import {
+  CreatedSessionSchema,
+  iscsiUrl,
+  qemuIo,
+  runProgram,
+  temporaryFolder,
+  TestServer,
+} from "../support/pinetboot.ts";
 import { describeWith } from "../support/tools.ts";
 
 describeWith(["qemu-io", "qemu-img", "iscsi-inq"], "sessions", () => {
@@ -124,7 +131,7 @@ describeWith(["qemu-io", "qemu-img", "iscsi-inq"], "sessions", () => {
       data,
     ]);
     expect(alone.code).toBe(0);
-    const session = JSON.parse(alone.stdout);
+    const session = CreatedSessionSchema.parse(JSON.parse(alone.stdout));
     const other = await TestServer.start({ data });
     try {
       expect(

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { z } from "zod";
 
 const ROOT = join(import.meta.dir, "../..");
 /** The program from source. */
@@ -10,40 +11,53 @@ export const SOURCE: readonly string[] = [process.execPath, join(ROOT, "src/cli/
 const READY_MS = 20_000;
 
 /** The services on loopback alone, on any ports; no DHCP, and nothing is built. */
-export const LOOPBACK_FLAGS: readonly string[] = [
-  ...["--interface", "lo", "--dhcp", "off", "--tftp-port", "0", "--iscsi-port", "0", "--report-port", "0"],
-  ...["--http", "127.0.0.1:0", "--no-shim-build"],
-];
+export const LOOPBACK_FLAGS: readonly string[] =
+  "--interface lo --dhcp off --tftp-port 0 --iscsi-port 0 --report-port 0 --http 127.0.0.1:0 --no-shim-build".split(
+    " ",
+  );
 
-export interface Ready {
-  readonly event: "ready";
-  readonly http: string | null;
-  readonly iscsi: string | null;
-  readonly tftp: string | null;
-  readonly dhcp: { readonly mode: string; readonly interfaces: readonly string[] };
-  readonly report: string | null;
-  readonly shim: string;
-}
+const ReadySchema = z.object({
+  event: z.literal("ready"),
+  http: z.string().nullable(),
+  iscsi: z.string().nullable(),
+  tftp: z.string().nullable(),
+  dhcp: z.object({ mode: z.string(), interfaces: z.array(z.string()) }),
+  report: z.string().nullable(),
+  shim: z.enum(["ready", "building", "missing"]),
+});
 
-export interface Step {
-  readonly event: "step";
-  readonly id: number;
-  readonly pi: string | null;
-  readonly stage: string;
-  readonly state: string;
-  readonly detail: string;
-  readonly fix: string | null;
-}
+const StepSchema = z.object({
+  event: z.literal("step"),
+  id: z.number(),
+  pi: z.string().nullable(),
+  stage: z.string(),
+  state: z.string(),
+  detail: z.string(),
+  fix: z.string().nullable(),
+});
 
-export interface CreatedSession {
-  readonly id: string;
-  readonly iqn: string;
-  readonly portal: string;
-  readonly chap_user: string;
-  readonly chap_secret: string;
-  readonly luns: readonly { readonly lun: number; readonly image: string; readonly size_bytes: number }[];
-  readonly persistent: boolean;
-}
+const LineSchema = z.discriminatedUnion("event", [
+  ReadySchema,
+  StepSchema,
+  z.object({ event: z.literal("note"), message: z.string() }),
+]);
+
+/** What `POST /api/sessions` answers: exactly these keys. */
+export const CreatedSessionSchema = z.strictObject({
+  id: z.string(),
+  iqn: z.string(),
+  portal: z.string(),
+  chap_user: z.string(),
+  chap_secret: z.string(),
+  luns: z.array(z.strictObject({ lun: z.number(), image: z.string(), size_bytes: z.number() })),
+  persistent: z.boolean(),
+  created_at: z.iso.datetime(),
+  expires_at: z.iso.datetime().nullable(),
+});
+
+export type Ready = z.infer<typeof ReadySchema>;
+export type Step = z.infer<typeof StepSchema>;
+export type CreatedSession = z.infer<typeof CreatedSessionSchema>;
 
 export interface Finished {
   readonly code: number;
@@ -137,7 +151,7 @@ export class TestServer {
     const words = new Response(child.stderr).text();
     void (async () => {
       for await (const line of linesOf(child.stdout)) {
-        const said = JSON.parse(line) as Ready | Step | { event: "note" };
+        const said = LineSchema.parse(JSON.parse(line));
         if (said.event === "ready") resolve(said);
         if (said.event === "step") steps.push(said);
         for (const look of onStep) look();
@@ -188,10 +202,10 @@ export class TestServer {
   }
 
   /** Runs a command with `--json` and reads what it prints; fails with its words. */
-  async json<T>(...words: string[]): Promise<T> {
+  async json<T>(schema: z.ZodType<T>, ...words: string[]): Promise<T> {
     const { code, stdout, stderr } = await this.cli(...words, "--json");
     if (code !== 0) throw new Error(`${words.join(" ")}: ${stderr}`);
-    return JSON.parse(stdout) as T;
+    return schema.parse(JSON.parse(stdout));
   }
 
   /** Makes a session over the API. */
@@ -202,7 +216,7 @@ export class TestServer {
       headers: { "content-type": "application/json" },
     });
     if (response.status !== 201) throw new Error(await response.text());
-    return (await response.json()) as CreatedSession;
+    return CreatedSessionSchema.parse(await response.json());
   }
 
   /** Interrupts it and resolves with its exit status. */

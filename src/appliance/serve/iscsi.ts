@@ -10,7 +10,7 @@ import {
 } from "iscsi-target-ts";
 import { errnoOf, wordsOf } from "../errors.ts";
 import type { EventLog } from "../events.ts";
-import { unitIdentity } from "../ids.ts";
+import { unitNaa, unitSerialNumber } from "../ids.ts";
 import { isServed } from "../net/addresses.ts";
 import type { SessionRecord } from "../sessions/record.ts";
 import type { LiveConnections, SessionService } from "../sessions/service.ts";
@@ -101,7 +101,8 @@ async function openSession(session: SessionRecord, { sessions, events }: IscsiOp
         lun,
         device: layer,
         blockSizeBytes: 512,
-        ...unitIdentity(session, lun),
+        naa: unitNaa(session.naa, lun),
+        serialNumber: unitSerialNumber(session.serialNumber, lun),
         vendor: VENDOR,
         product: PRODUCT,
         revision: REVISION,

@@ -8,5 +8,5 @@ self.addEventListener("message", (event: MessageEvent<string>) => {
   database.run("PRAGMA busy_timeout = 5000");
   database.run("PRAGMA wal_checkpoint(TRUNCATE)");
   database.close();
-  postMessage("done");
+  self.postMessage("done", []);
 });

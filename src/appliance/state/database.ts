@@ -5,6 +5,7 @@
 import { Database } from "bun:sqlite";
 import { open } from "node:fs/promises";
 import { statSync } from "node:fs";
+import { workerUrl } from "../../disk/host/worker-url.ts";
 import { ApplianceError, errnoOf } from "../errors.ts";
 import { giveToCaller } from "../system/caller.ts";
 import { MIGRATIONS, SCHEMA_VERSION } from "./schema.ts";
@@ -90,9 +91,9 @@ async function openIfThere(path: string) {
 
 function runCheckpoint(path: string): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const worker = new Worker(new URL("./checkpoint-worker.ts", import.meta.url).href);
+  const worker = new Worker(workerUrl("src/appliance/state/checkpoint-worker.ts"));
   worker.addEventListener("message", () => resolve());
   worker.addEventListener("error", (event) => reject(new Error(event.message)));
-  worker.postMessage(path);
+  worker.postMessage(path, []);
   return promise.finally(() => worker.terminate());
 }

@@ -32,14 +32,16 @@ const importCommand = buildCommand({
     },
   },
   async func(flags: CommonFlags & { readonly name?: string }, file: string) {
-    const image = await withApi(flags, "image import", async (api) => {
-      const job = await call(api, "POST", "/api/images", {
-        schema: ImportSchema,
-        body: { path: resolve(file), ...(flags.name !== undefined && { name: flags.name }) },
-      });
-      const done = await follow(api, job, flags.json);
-      return call(api, "GET", `/api/images/${done.image}`, { schema: ImageInfoSchema });
-    });
+    const image = await untilInterrupted((interrupt) =>
+      withApi(flags, "image import", async (api) => {
+        const job = await call(api, "POST", "/api/images", {
+          schema: ImportSchema,
+          body: { path: resolve(file), ...(flags.name !== undefined && { name: flags.name }) },
+        });
+        const done = await follow(api, job, { quiet: flags.json, interrupt });
+        return call(api, "GET", `/api/images/${done.image}`, { schema: ImageInfoSchema });
+      }),
+    );
     if (flags.json) printJson(image);
     else
       console.log(
@@ -48,29 +50,40 @@ const importCommand = buildCommand({
   },
 });
 
-/** Shows an import's progress until it ends; an interrupt cancels it. Throws its failure. */
-async function follow(api: Api, first: ImportJob, quiet: boolean): Promise<ImportJob> {
+interface FollowOptions {
+  readonly quiet: boolean;
+  /** Cancels the import. */
+  readonly interrupt: AbortSignal;
+}
+
+/** Shows an import's progress until it ends. Throws its failure. */
+async function follow(api: Api, first: ImportJob, { quiet, interrupt }: FollowOptions): Promise<ImportJob> {
   const line = new ProgressLine("Importing", quiet);
-  const interrupt = (): void => {
-    void order(api, "DELETE", `/api/imports/${first.id}`);
-  };
+  let job = first;
+  while (job.state === "running") {
+    if (interrupt.aborted) await order(api, "DELETE", `/api/imports/${first.id}`);
+    else await sleep(FOLLOW_MS);
+    job = await call(api, "GET", `/api/imports/${first.id}`, { schema: ImportSchema });
+    line.show({
+      step: `${job.stage}, ${formatSize(job.done_bytes)}`,
+      fraction: job.total_bytes === null ? null : Math.min(1, job.done_bytes / job.total_bytes),
+      etaSeconds: job.eta_seconds,
+    });
+  }
+  line.end();
+  if (job.error) throw new ApplianceError(job.error.code, job.error.message, job.error.fix ?? undefined);
+  return job;
+}
+
+/** Runs `work` with a signal that aborts when a person or a script interrupts the command. */
+async function untilInterrupted<T>(work: (interrupt: AbortSignal) => Promise<T>): Promise<T> {
+  const interruption = new AbortController();
+  const interrupt = (): void => interruption.abort();
   process.on("SIGINT", interrupt);
   process.on("SIGTERM", interrupt);
   try {
-    let job = first;
-    while (job.state === "running") {
-      await sleep(FOLLOW_MS);
-      job = await call(api, "GET", `/api/imports/${first.id}`, { schema: ImportSchema });
-      line.show({
-        step: `${job.stage}, ${formatSize(job.done_bytes)}`,
-        fraction: job.total_bytes === null ? null : Math.min(1, job.done_bytes / job.total_bytes),
-        etaSeconds: job.eta_seconds,
-      });
-    }
-    if (job.error) throw new ApplianceError(job.error.code, job.error.message, job.error.fix ?? undefined);
-    return job;
+    return await work(interruption.signal);
   } finally {
-    line.end();
     process.off("SIGINT", interrupt);
     process.off("SIGTERM", interrupt);
   }
