@@ -21,7 +21,7 @@ export interface TftpOptions {
   readonly reportPort: () => number;
 }
 
-/** Trees kept: one per address of ours and family of boards is in use at a time. */
+/** Trees kept: one per address of ours is in use at a time. */
 const TREES_MAX = 32;
 /** A smaller file is there before a person has read of it. */
 const PROGRESS_FROM_BYTES = 2 ** 20;
@@ -38,7 +38,7 @@ export function startTftp(options: TftpOptions): Promise<TftpServer> {
       const file = parseRequestedFile(request.path);
       const { pi, plan } = identify(options, file, request.client.address);
       if (pi && plan.kind === "ignore") return new TftpError("access-violation", plan.reason);
-      const tree = trees.for(request.localAddress, pi?.model ?? null);
+      const tree = trees.for(request.localAddress);
       if (!tree) return new TftpError("not-defined", "the boot shim is not there yet");
       return tree.get(file.path) ?? new TftpError("file-not-found", "no such file");
     },
@@ -76,12 +76,12 @@ class TreeCache {
     this.#options = options;
   }
 
-  for(serverAddress: string, model: string | null): BootTree | undefined {
+  for(serverAddress: string): BootTree | undefined {
     const bundle = this.#options.shim();
     if (bundle !== this.#bundle || this.#trees.size > TREES_MAX) this.#trees.clear();
     this.#bundle = bundle;
     if (!bundle) return undefined;
-    const cmdline = renderCmdline({ serverAddress, reportPort: this.#options.reportPort(), model });
+    const cmdline = renderCmdline({ serverAddress, reportPort: this.#options.reportPort() });
     const tree = this.#trees.get(cmdline) ?? bootTree(bundle, { cmdline });
     this.#trees.set(cmdline, tree);
     return tree;
