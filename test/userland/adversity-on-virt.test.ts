@@ -1,0 +1,202 @@
+/** One boot in which everything goes wrong first, against a target and a DHCP server that are not ours. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { copyFileSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { cacheFolder, ensureShim } from "../../src/shim/index.ts";
+import { Console } from "../boot/console.ts";
+import { BOOT_TOOLS_TIMEOUT_MS } from "../boot/needs.ts";
+import { ROOT_PASSWORD, smallRoot } from "../roots/index.ts";
+import { type Host, Lab } from "../sim/net/lab.ts";
+import { describeWith } from "../support/tools.ts";
+import { startForeignTarget } from "./foreign-target.ts";
+
+const NEEDS = [
+  "root",
+  "dnsmasq",
+  "qemu-system-aarch64",
+  "tgtd",
+  "tgtadm",
+  "mke2fs",
+  "mkfs.fat",
+  "mcopy",
+  "sfdisk",
+];
+const SERVER = "10.0.0.2";
+const ENDPOINT_PORT = "8069";
+const TARGET = "iqn.2026-01.test:disk";
+const GOOD = {
+  state: "ready",
+  "iscsi.ip": SERVER,
+  "iscsi.target": TARGET,
+  "iscsi.lun": "1",
+  "iscsi.username": "pi",
+  "iscsi.password": "twelve-and-more",
+} as const;
+/** One after the other, as a user would mend one mistake after the other. */
+const ANSWERS: readonly Readonly<Record<string, string>>[] = [
+  { state: "waiting", message: "Choose an image on the page" },
+  { ...GOOD, "iscsi.port": "3999" },
+  { ...GOOD, "iscsi.target": "iqn.2026-01.test:nobody" },
+  { ...GOOD, "iscsi.password": "something-else" },
+  { ...GOOD, "iscsi.lun": "2" },
+  GOOD,
+];
+/** A step of the shim under TCG beside other suites, its pause of 10 s before a retry included. */
+const STEP_MS = 120_000;
+const BOOT_MS = 900_000;
+/** Longer than the kernel's patience with a command, which the test shortens to 6 tries of 2 s. */
+const CABLE_OUT_MS = 40_000;
+
+describeWith(NEEDS, "a boot in which everything goes wrong first", () => {
+  let dir: string;
+  let lab: Lab;
+  let server: Host;
+  let tap: string;
+  let console: Console;
+  let machine: Bun.Subprocess<"pipe", "pipe", "inherit"> | undefined;
+  let reports = "";
+
+  beforeAll(async () => {
+    const shim = await ensureShim({ cacheDir: cacheFolder() });
+    dir = mkdtempSync(join(tmpdir(), "pinetboot-adversity-"));
+    writeFileSync(join(dir, "Image.gz"), shim.file("Image.gz") ?? "");
+    copyFileSync(await smallRoot(), join(dir, "root.img"));
+    writeFileSync(join(dir, "blank.img"), "");
+    truncateSync(join(dir, "blank.img"), 1 << 20);
+    writeFileSync(join(dir, "answers"), ANSWERS.map(asLines).join("\n\n"));
+    lab = new Lab("adversity");
+    server = lab.addHost("server", { address: `${SERVER}/24` });
+    tap = lab.addTap();
+  }, BOOT_TOOLS_TIMEOUT_MS);
+  afterAll(async () => {
+    machine?.kill("SIGKILL");
+    await machine?.exited;
+    await lab?.dispose();
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  const cable = (plugged: boolean): void => {
+    const words = plugged ? ["master", "br0"] : ["nomaster"];
+    Bun.spawnSync([...lab.switchRun, "ip", "link", "set", tap, ...words]);
+  };
+  const startVirtualMachine = (): void => {
+    const words =
+      "-machine virt -cpu cortex-a72 -smp 2 -m 512 -display none -monitor none -serial stdio -no-reboot" +
+      ` -netdev tap,id=lan,ifname=${tap},script=no,downscript=no -device virtio-net-pci,netdev=lan,mac=b8:27:eb:00:00:01`;
+    const append = `console=ttyAMA0 panic=-1 pinetboot.server=${SERVER}:${ENDPOINT_PORT}`;
+    const qemu = Bun.spawn(
+      [
+        ...lab.switchRun,
+        "qemu-system-aarch64",
+        ...words.split(" "),
+        "-kernel",
+        join(dir, "Image.gz"),
+        "-append",
+        append,
+      ],
+      { stdin: "pipe", stdout: "pipe", stderr: "inherit" },
+    );
+    machine = qemu;
+    const log = resolve(import.meta.dir, "../../dist/test-logs/adversity-on-virt.log");
+    const type = (text: string): void => {
+      void qemu.stdin.write(text);
+      void qemu.stdin.flush();
+    };
+    console = new Console("adversity", log, { output: qemu.stdout, type });
+  };
+  const startDhcpServer = (): void => {
+    const flags =
+      "--keep-in-foreground --conf-file=/dev/null --port=0 --interface=eth0 --bind-interfaces --no-ping";
+    const leases = ["--dhcp-range=10.0.0.100,10.0.0.199,2m", `--dhcp-leasefile=${join(dir, "leases")}`];
+    lab.spawn(server, ["dnsmasq", ...flags.split(" "), ...leases]);
+  };
+  const startEndpoint = async (): Promise<void> => {
+    const script = join(import.meta.dir, "fake-endpoint.ts");
+    const endpoint = lab.spawn(server, [
+      process.execPath,
+      script,
+      SERVER,
+      ENDPOINT_PORT,
+      join(dir, "answers"),
+    ]);
+    for await (const text of endpoint.stdout.pipeThrough(new TextDecoderStream())) reports += text;
+  };
+  const startTarget = async (): Promise<void> => {
+    const disks = { 1: join(dir, "root.img"), 2: join(dir, "blank.img") };
+    const { "iscsi.username": username, "iscsi.password": password } = GOOD;
+    await startForeignTarget(lab, server, { address: SERVER, name: TARGET, username, password, disks });
+  };
+
+  test(
+    "each mistake is said in words, and mending it is enough to go on",
+    async () => {
+      startVirtualMachine();
+      await console.waitFor(
+        /state=progress no DHCP answer on eth0 .*is a router or pinetboot --dhcp server there/,
+        STEP_MS,
+      );
+      startDhcpServer();
+      await console.waitFor(/stage=network state=ok eth0 has 10\.0\.0\.1\d\d by DHCP/, STEP_MS);
+      await console.waitFor(/http:\/\/10\.0\.0\.2:8069 does not answer/, STEP_MS);
+      await console.waitFor(/state=fail nobody says which disk to boot from/, STEP_MS);
+      void startEndpoint();
+      await console.waitFor(/Choose an image on the page/, STEP_MS);
+      await startTarget();
+      await console.waitFor(/state=fail nobody listens at 10\.0\.0\.2:3999 \(connection refused\)/, STEP_MS);
+      await console.waitFor(/state=fail .* has no target iqn\.2026-01\.test:nobody/, STEP_MS);
+      await console.waitFor(/state=fail .* refused the CHAP login of pi/, STEP_MS);
+      await console.waitFor(/stage=root state=fail /, STEP_MS);
+      await console.waitFor(/stage=handover state=ok/, STEP_MS);
+      await console.waitFor(/login: $/m, STEP_MS);
+      console.type("root\n");
+      await console.waitFor(/Password: /, STEP_MS);
+      console.type(`${ROOT_PASSWORD}\n`);
+      await console.waitFor(/# $/m, STEP_MS);
+    },
+    BOOT_MS,
+  );
+
+  test("all of it reached the server in order, from before the network was there, and no secret did", () => {
+    const stages = reports
+      .trim()
+      .split("\n")
+      .map((line) => Object.fromEntries(new URLSearchParams(line)));
+    expect(stages[0]).toMatchObject({ stage: "kernel", state: "ok", mac: "b8:27:eb:00:00:01" });
+    expect(stages.at(-1)).toMatchObject({ stage: "handover", state: "ok" });
+    expect(new Set(stages.map(({ boot }) => boot)).size).toBe(1);
+    expect(stages.map(({ stage, state }) => `${stage} ${state}`)).toContain("login fail");
+    expect(decodeURIComponent(reports)).not.toContain(GOOD["iscsi.password"]);
+  });
+
+  test(
+    "a cable that is out for longer than the kernel's patience with a command loses no write",
+    async () => {
+      await console.run("dmesg -n 1; echo 2 > /sys/block/sda/device/timeout");
+      const from = console.text.length;
+      console.type("count-writes /root/numbers\n");
+      await console.waitFor(/wrote 3\b/, STEP_MS);
+      cable(false);
+      await Bun.sleep(CABLE_OUT_MS);
+      const written = lastNumber(console.text.slice(from));
+      cable(true);
+      await console.waitFor(new RegExp(`wrote ${written + 3}\\b`), STEP_MS, /failed/);
+      console.type("\x03");
+      await console.waitFor(/# $/m, STEP_MS);
+      const numbers = (await console.run("cat /root/numbers")).split(/\s+/).map(Number);
+      expect(numbers).toEqual(numbers.map((_, index) => index + 1));
+      expect(numbers.length).toBeGreaterThanOrEqual(written + 3);
+    },
+    STEP_MS * 4,
+  );
+});
+
+function lastNumber(text: string): number {
+  return Number([...text.matchAll(/wrote (\d+)/g)].at(-1)?.[1] ?? 0);
+}
+
+function asLines(answer: Readonly<Record<string, string>>): string {
+  return Object.entries(answer)
+    .map(([key, value]) => `${key}=${value}`)
+    .join("\n");
+}
