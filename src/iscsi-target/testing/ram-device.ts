@@ -13,14 +13,14 @@ export class RamDevice implements BlockDevice {
   failure: { on: "read" | "write" | "flush"; code: string } | undefined;
   #gate: Promise<void> | undefined;
 
-  constructor(sizeBytes: number, options: { readOnly?: boolean; cold?: boolean } = {}) {
+  readonly sizeBytes: number;
+
+  /** With `claimsBytes` it says that it is larger than it is, for tests that never get that far. */
+  constructor(sizeBytes: number, options: { readOnly?: boolean; cold?: boolean; claimsBytes?: number } = {}) {
     this.bytes = new Uint8Array(sizeBytes);
+    this.sizeBytes = options.claimsBytes ?? sizeBytes;
     this.readOnly = options.readOnly ?? false;
     this.cold = options.cold ?? false;
-  }
-
-  get sizeBytes(): number {
-    return this.bytes.length;
   }
 
   /** Keeps cold reads and flushes from finishing until the function returned is called. */
