@@ -20,7 +20,8 @@ export function toApplianceError(error: unknown): ApplianceError {
     });
   if (error instanceof ShimError)
     return new ApplianceError("shim-unavailable", error.message, error.fix, { cause: error });
-  if (errnoOf(error) === "ENOSPC")
+  // SQLite has a name of its own for it.
+  if (["ENOSPC", "EDQUOT", "SQLITE_FULL"].includes(errnoOf(error) ?? ""))
     return new ApplianceError("no-space", wordsOf(error), "Make room on the disk of the data folder.", {
       cause: error,
     });

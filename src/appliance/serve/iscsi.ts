@@ -13,6 +13,7 @@ import type { EventLog } from "../events.ts";
 import { unitNaa, unitSerialNumber } from "../ids.ts";
 import { isServed } from "../net/addresses.ts";
 import type { SessionRecord } from "../sessions/record.ts";
+import { WatchedDisk } from "./watched-disk.ts";
 import type { LiveConnections, SessionService } from "../sessions/service.ts";
 
 export const VENDOR = "PINETBT";
@@ -99,7 +100,15 @@ async function openSession(session: SessionRecord, { sessions, events }: IscsiOp
     return {
       units: disks.map(({ lun, layer }) => ({
         lun,
-        device: layer,
+        device: new WatchedDisk(layer, ({ detail, fix }) =>
+          events.emit({
+            pi: session.pi,
+            stage: "session",
+            state: "fail",
+            detail: `Session ${session.id}, disk ${lun}: ${detail}`,
+            fix,
+          }),
+        ),
         blockSizeBytes: 512,
         naa: unitNaa(session.naa, lun),
         serialNumber: unitSerialNumber(session.serialNumber, lun),

@@ -1,0 +1,94 @@
+/** A filter over a session's disk that tells a person when the host cannot take a write: the guest only sees an error. */
+import type { BlockDevice } from "iscsi-target-ts";
+import { errnoOf, wordsOf } from "../errors.ts";
+
+export interface Trouble {
+  readonly detail: string;
+  readonly fix: string;
+}
+
+/** A guest tries again and again: the same trouble is told once in this time. */
+const TELL_AGAIN_MS = 30_000;
+
+const FULL: readonly string[] = ["ENOSPC", "EDQUOT"];
+
+/** Passes everything through to `device`; its failures are told and then thrown as they are. */
+export class WatchedDisk implements BlockDevice {
+  readonly #device: Layer;
+  readonly #tell: (trouble: Trouble) => void;
+  readonly #now: () => number;
+  #toldAt = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    device: BlockDevice,
+    tell: (trouble: Trouble) => void,
+    now: () => number = performance.now.bind(performance),
+  ) {
+    this.#device = device;
+    this.#tell = tell;
+    this.#now = now;
+  }
+
+  get sizeBytes(): number {
+    return this.#device.sizeBytes;
+  }
+
+  get readOnly(): boolean {
+    return this.#device.readOnly;
+  }
+
+  tryRead(into: Uint8Array, offset: number): boolean {
+    return this.#device.tryRead(into, offset);
+  }
+
+  async read(into: Uint8Array, offset: number): Promise<void> {
+    try {
+      await this.#device.read(into, offset);
+    } catch (error) {
+      throw this.#told(error);
+    }
+  }
+
+  write(data: Uint8Array, offset: number): void {
+    try {
+      this.#device.write(data, offset);
+    } catch (error) {
+      throw this.#told(error);
+    }
+  }
+
+  discard(offset: number, length: number): void {
+    try {
+      this.#device.discard(offset, length);
+    } catch (error) {
+      throw this.#told(error);
+    }
+  }
+
+  async flush(): Promise<void> {
+    try {
+      await this.#device.flush();
+    } catch (error) {
+      throw this.#told(error);
+    }
+  }
+
+  #told(error: unknown): unknown {
+    const now = this.#now();
+    if (now - this.#toldAt < TELL_AGAIN_MS) return error;
+    this.#toldAt = now;
+    this.#tell(
+      FULL.includes(errnoOf(error) ?? "")
+        ? {
+            detail:
+              "The disk of the data folder is full: a write was refused, what was written before is kept",
+            fix: "Make room there; the session goes on by itself.",
+          }
+        : {
+            detail: `The host's disk failed: ${wordsOf(error)}`,
+            fix: "Look at the host's disk and its log.",
+          },
+    );
+    return error;
+  }
+}
