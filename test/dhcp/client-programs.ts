@@ -14,8 +14,8 @@ case "$1$reason" in
 esac
 `;
 
-/** Runs `command` with a script that configures the interface at /run/configure, and fresh /run and state folders. */
-function isolated(command: string): string[] {
+/** Runs shell commands with a script at /run/configure that sets addresses, and fresh /run and state folders. */
+function isolated(commands: string): string[] {
   const script = `#!/bin/sh${CONFIGURE}`;
   const steps = [
     "mount -t tmpfs none /run",
@@ -23,39 +23,39 @@ function isolated(command: string): string[] {
     "{ [ ! -d /var/lib/dhcpcd ] || mount -t tmpfs none /var/lib/dhcpcd; }",
     'printf "%s" "$SCRIPT" > /run/configure',
     "chmod +x /run/configure",
-    `exec ${command}`,
   ];
-  return ["env", `SCRIPT=${script}`, "sh", "-c", steps.join(" && ")];
+  return ["env", `SCRIPT=${script}`, "sh", "-c", `${steps.join(" && ")} || exit\n${commands}`];
 }
 
 /** busybox's client; stays in the foreground: SIGUSR1 renews, SIGUSR2 releases. */
 export function udhcpc(...flags: string[]): string[] {
   return isolated(
-    ["udhcpc", "-i", "eth0", "-f", "-t", "5", "-T", "2", "-s", "/run/configure", ...flags].join(" "),
+    ["exec udhcpc", "-i", "eth0", "-f", "-t", "5", "-T", "2", "-s", "/run/configure", ...flags].join(" "),
   );
 }
 
-/** ISC's client; `-d` keeps it in the foreground. `config` is its dhclient.conf. */
-export function dhclient({
-  config = "",
-  flags = [],
-}: { config?: string; flags?: readonly string[] } = {}): string[] {
-  const command = [
-    "dhclient -4 -v -cf /run/dhclient.conf -lf /run/leases -pf /run/dhclient.pid -sf /run/configure",
-    ...flags,
-    "eth0",
-  ].join(" ");
-  const [program = "", ...rest] = isolated(command);
-  const text = rest.pop() ?? "";
-  return [
-    program,
-    `CONFIG=${config}`,
-    ...rest,
-    text.replace("exec ", 'printf "%s" "$CONFIG" > /run/dhclient.conf && exec '),
-  ];
+/** Words for `dhclient`'s steps; it goes to the background once it has a lease. */
+const DHCLIENT = `
+dhclient_run() {
+  dhclient -4 -v -cf /run/dhclient.conf -lf /run/leases -pf /run/dhclient.pid -sf /run/configure "$@" eth0
+}
+start() {
+  rm -f /run/dhclient.pid
+  dhclient_run -1 && until [ -s /run/dhclient.pid ]; do sleep 0.05; done
+}
+stop() { kill "$(cat /run/dhclient.pid)"; }
+release() { dhclient_run -r; }
+printf "%s" "$CONFIG" > /run/dhclient.conf
+`;
+
+/** ISC's client. `config` is its dhclient.conf; `steps` are `start`, `stop` and `release`, and must not leave it running. */
+export function dhclient({ config = "", steps = "start && stop" } = {}): string[] {
+  return ["env", `CONFIG=${config}`, ...isolated(`${DHCLIENT}${steps}`)];
 }
 
 /** Roy Marples's client, which sets the address by itself. */
 export function dhcpcd(...flags: string[]): string[] {
-  return isolated(["dhcpcd", "-4", "-B", "-d", "-c", "/bin/true", "--noarp", ...flags, "eth0"].join(" "));
+  return isolated(
+    ["exec dhcpcd", "-4", "-B", "-d", "-c", "/bin/true", "--noarp", ...flags, "eth0"].join(" "),
+  );
 }

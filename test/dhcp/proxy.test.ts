@@ -91,7 +91,7 @@ describeWith(TOOLS, "the proxy beside a router", () => {
 
   test("dhclient gets its lease from the router", async () => {
     const { host, mac } = addClient();
-    const { code, output } = await runToEnd(lab, host, dhclient({ flags: ["-1"] }));
+    const { code, output } = await runToEnd(lab, host, dhclient());
     expect(output).toContain(`from ${ROUTER}`);
     expect(code).toBe(0);
     await getsLeaseFromRouter(mac);
@@ -106,7 +106,7 @@ describeWith(TOOLS, "the proxy beside a router", () => {
       "send arch 0;",
       "send uuid 00:4c:4c:45:44:00:33:50:10:80:52:b4:c0:4f:4e:32:32;",
     ].join("\n");
-    const { code, output } = await runToEnd(lab, host, dhclient({ config, flags: ["-1"] }));
+    const { code, output } = await runToEnd(lab, host, dhclient({ config }));
     expect(output).toContain(`from ${ROUTER}`);
     expect(code).toBe(0);
     await getsLeaseFromRouter(mac);

@@ -15,6 +15,10 @@ const PC = "52:54:00:aa:bb:01";
 const BOOT_MS = 90_000;
 const TOOLS = ["root", "dnsmasq", "tcpdump", "qemu-system-x86_64", "/usr/lib/ipxe/qemu/pxe-virtio.rom"];
 
+function words(text: string): string[] {
+  return text.split(" ");
+}
+
 describeWith(TOOLS, "a PC with a PXE ROM beside the proxy", () => {
   let lab: Lab;
   let folder: string;
@@ -39,6 +43,7 @@ describeWith(TOOLS, "a PC with a PXE ROM beside the proxy", () => {
       const proxy = lab.addHost("proxy", { address: `${PROXY}/24` });
       const pi = lab.addHost("pi", { address: "10.9.0.60/24" });
       const router = await startRouter(lab, lab.addHost("router", { address: "10.9.0.2/24" }), [
+        "--no-ping",
         "--enable-tftp",
         `--tftp-root=${folder}`,
         "--dhcp-boot=boot.ipxe",
@@ -49,9 +54,9 @@ describeWith(TOOLS, "a PC with a PXE ROM beside the proxy", () => {
       const netdev = `tap,id=n0,ifname=${lab.addTap()},script=no,downscript=no`;
       const pc = lab.spawn({ run: lab.switchRun }, [
         "qemu-system-x86_64",
-        ...["-machine", "pc", "-accel", "tcg", "-m", "64", "-nographic", "-no-reboot", "-nodefaults"],
-        ...["-serial", "stdio", "-boot", "n", "-uuid", "4c4c4544-0033-5010-8052-b4c04f4e3232"],
-        ...["-netdev", netdev, "-device", `virtio-net-pci,netdev=n0,mac=${PC}`],
+        ...words("-machine pc -accel tcg -m 64 -nographic -no-reboot -nodefaults -serial stdio -boot n"),
+        ...words("-uuid 4c4c4544-0033-5010-8052-b4c04f4e3232"),
+        ...words(`-netdev ${netdev} -device virtio-net-pci,netdev=n0,mac=${PC}`),
       ]);
       const screen = new Lines(pc.stdout, (line) => line);
       await screen.waitFor("iPXE's script", (line) => line.includes("booted undisturbed by 10.9.0.2"), {

@@ -21,11 +21,7 @@ export class Lines<T> {
   }
 
   /** The first line at or after position `from` that fits; waits for it. */
-  async waitFor<S extends T>(
-    what: string,
-    fits: ((line: T) => line is S) | ((line: T) => boolean),
-    { from = 0, waitMs = WAIT_MS } = {},
-  ): Promise<T> {
+  async waitFor(what: string, fits: (line: T) => boolean, { from = 0, waitMs = WAIT_MS } = {}): Promise<T> {
     const deadline = Date.now() + waitMs;
     for (;;) {
       const found = this.seen.slice(from).find(fits);
@@ -79,10 +75,6 @@ export interface Service {
 
 const BUN = process.execPath;
 
-function jsonLine<T>(line: string): T {
-  return JSON.parse(line);
-}
-
 /** Starts our proxy or server; resolves when it serves or has refused to. `as` runs it through another program. */
 export async function startService(
   lab: Lab,
@@ -92,7 +84,7 @@ export async function startService(
 ): Promise<Service> {
   const script = join(import.meta.dir, "serve.ts");
   const child = lab.spawn(host, [...as, BUN, script, JSON.stringify(settings)]);
-  const events = new Lines<ServiceLine>(child.stdout, jsonLine);
+  const events = new Lines<ServiceLine>(child.stdout, (line) => JSON.parse(line));
   const errors = new Response(child.stderr).text();
   await Promise.race([
     events.waitFor("the service", ({ type }) => type === "ready" || type === "refused"),
@@ -103,11 +95,14 @@ export async function startService(
   return { process: child, events };
 }
 
-/** A router's DHCP server: gives 10.9.0.100 to 10.9.0.150, and what more `flags` say. Resolves when it serves. */
+/**
+ * A router's DHCP server: gives 10.9.0.100 to 10.9.0.150, and what more `flags` say; it pings no address before
+ * it offers it unless told otherwise. Resolves when it serves.
+ */
 export async function startRouter(
   lab: Lab,
   host: Host,
-  flags: readonly string[] = [],
+  flags: readonly string[] = ["--no-ping"],
 ): Promise<Lines<string>> {
   const child = lab.spawn(host, [
     "dnsmasq",
@@ -123,7 +118,6 @@ export async function startRouter(
     "--dhcp-range=10.9.0.100,10.9.0.150,1h",
     "--dhcp-leasefile=/dev/null",
     "--dhcp-authoritative",
-    "--no-ping",
     ...flags,
   ]);
   const log = new Lines(child.stderr, (line) => line);
@@ -146,7 +140,7 @@ export interface Client {
 /** Sends packets from a host that has an address, and listens for what comes back. */
 export async function startClient(lab: Lab, host: Host, settings: ClientSettings): Promise<Client> {
   const child = lab.spawn(host, [BUN, join(import.meta.dir, "client.ts"), JSON.stringify(settings)]);
-  const lines = new Lines<ClientLine>(child.stdout, jsonLine);
+  const lines = new Lines<ClientLine>(child.stdout, (line) => JSON.parse(line));
   await lines.waitFor("the client's packets to leave", ({ type }) => type === "sent");
   const datagramOf = (line: ClientLine): Datagram | undefined =>
     line.type === "sent"
@@ -225,6 +219,20 @@ function readCapture(bytes: Uint8Array): Captured[] {
     found.push({ source, target, message: decodeMessage(payload) });
   }
   return found;
+}
+
+/** Adds an interface with a cable that leads nowhere. */
+export function addLooseCable(host: Host, device: string, address: string): void {
+  ip(host, "link", "add", device, "type", "veth", "peer", "name", `${device}-end`);
+  ip(host, "link", "set", `${device}-end`, "up");
+  ip(host, "link", "set", device, "up");
+  ip(host, "addr", "add", address, "dev", device);
+}
+
+/** Runs `ip` on a host. */
+export function ip(host: Host, ...words: string[]): void {
+  const done = Bun.spawnSync(["ip", "-n", host.namespace, ...words]);
+  if (done.exitCode !== 0) throw new Error(`ip ${words.join(" ")}: ${done.stderr.toString()}`);
 }
 
 /** What a client program wrote until it ended, and how it ended. */
