@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import type { BlockDevice } from "iscsi-target-ts";
 import { type Trouble, WatchedDisk } from "./watched-disk.ts";
 
-function failingDevice(code: string): BlockDevice {
+function failingDevice(code: string): Required<BlockDevice> {
   const fail = (): never => {
     throw Object.assign(new Error(`${code}: it failed`), { code });
   };
@@ -13,6 +13,7 @@ function failingDevice(code: string): BlockDevice {
     read: async () => fail(),
     write: fail,
     discard: fail,
+    extents: () => [],
     flush: async () => fail(),
   };
 }

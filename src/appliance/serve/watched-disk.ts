@@ -1,6 +1,8 @@
 /** A filter over a session's disk that tells a person when the host cannot take a write: the guest only sees an error. */
-import type { BlockDevice } from "iscsi-target-ts";
+import type { BlockDevice, DeviceExtent } from "iscsi-target-ts";
 import { errnoOf, wordsOf } from "../errors.ts";
+
+type MappedDevice = Required<BlockDevice>;
 
 export interface Trouble {
   readonly detail: string;
@@ -13,14 +15,14 @@ const TELL_AGAIN_MS = 30_000;
 const FULL: readonly string[] = ["ENOSPC", "EDQUOT"];
 
 /** Passes everything through to `device`; its failures are told and then thrown as they are. */
-export class WatchedDisk implements BlockDevice {
-  readonly #device: Layer;
+export class WatchedDisk implements MappedDevice {
+  readonly #device: MappedDevice;
   readonly #tell: (trouble: Trouble) => void;
   readonly #now: () => number;
   #toldAt = Number.NEGATIVE_INFINITY;
 
   constructor(
-    device: BlockDevice,
+    device: MappedDevice,
     tell: (trouble: Trouble) => void,
     now: () => number = performance.now.bind(performance),
   ) {
@@ -71,6 +73,10 @@ export class WatchedDisk implements BlockDevice {
     } catch (error) {
       throw this.#told(error);
     }
+  }
+
+  extents(offset: number, length: number): Iterable<DeviceExtent> {
+    return this.#device.extents(offset, length);
   }
 
   #told(error: unknown): unknown {
