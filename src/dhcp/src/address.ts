@@ -44,12 +44,17 @@ export function isInNetwork(network: Network, address: number): boolean {
   return address >= network.first && address <= network.last;
 }
 
-/** Whether one host can have the address: not this-network, loopback, multicast, reserved or broadcast (RFC 6890). */
-export function isHostAddress(text: string): boolean {
+/** Whether the address can name one receiver: not this-network, multicast, reserved or broadcast (RFC 6890). */
+export function isUnicast(text: string): boolean {
   const value = parseAddress(text);
   if (value === undefined) return false;
   const first = value >>> 24;
-  return first !== 0 && first !== 127 && first < 224;
+  return first !== 0 && first < 224;
+}
+
+/** Whether a host on a wire can have the address: unicast, and not loopback. */
+export function isHostAddress(text: string): boolean {
+  return isUnicast(text) && !text.startsWith("127.");
 }
 
 /** Hardware address as `aa:bb:cc:dd:ee:ff`, whatever its length. */

@@ -6,7 +6,7 @@
  *   port 4011  REQUEST, INFORM   -> ACK, to the address and port it came from
  *   anything else                -> silence. A REQUEST on port 67 belongs to the server that gives the address.
  */
-import { addressNumber, isHostAddress, LIMITED_BROADCAST, NO_ADDRESS } from "./address.ts";
+import { addressNumber, isHostAddress, isUnicast, LIMITED_BROADCAST, NO_ADDRESS } from "./address.ts";
 import type { Decide, ProxyDecision } from "./decisions.ts";
 import type { DhcpInterface } from "./interfaces.ts";
 import { type DhcpMessage, messageType } from "./message.ts";
@@ -117,7 +117,7 @@ function replyTypeFor(type: MessageType | undefined, service: Arrival["service"]
 
 function destination(message: DhcpMessage, arrival: Arrival): Endpoint | undefined {
   if (arrival.service === "pxe")
-    return isHostAddress(arrival.source.address) && arrival.source.port !== 0 ? arrival.source : undefined;
+    return isUnicast(arrival.source.address) && arrival.source.port !== 0 ? arrival.source : undefined;
   if (message.giaddr === NO_ADDRESS) return { address: LIMITED_BROADCAST, port: arrival.clientPort };
   if (!isHostAddress(message.giaddr)) return undefined;
   // RFC 2131 section 4.1. An answer to ourselves would come back in.
