@@ -1,5 +1,7 @@
 /** The HTTP API as one function of a request; who listens is server.ts. */
 import type { OpenAPIHono } from "@hono/zod-openapi";
+import { HTTPException } from "hono/http-exception";
+import { toApplianceError } from "../appliance/index.ts";
 import { type ApiContext, type ApiEnv, newRouter } from "./context.ts";
 import { guard, type GuardOptions } from "./guard.ts";
 import { problem, problemOf } from "./problem.ts";
@@ -41,7 +43,23 @@ export function createApi(
       fix: "See /api/openapi.json.",
     }),
   );
-  app.onError((error, c) => problemOf(c, error));
+  app.onError((error, c) => {
+    // Hono's own: a body that is no JSON.
+    if (error instanceof HTTPException)
+      return problem(c, error.status, {
+        code: "bad-request",
+        title: "The request is not understood",
+        detail: error.message,
+        fix: "See /api/openapi.json.",
+      });
+    if (toApplianceError(error).code === "internal")
+      context.appliance.events.emit({
+        stage: "server",
+        state: "fail",
+        detail: `${c.req.method} ${c.req.path} failed: ${error.message}`,
+      });
+    return problemOf(c, error);
+  });
   return app;
 }
 

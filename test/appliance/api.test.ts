@@ -1,0 +1,232 @@
+/** The HTTP API: its shapes, its problems, its stream, and who may speak to it. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import fc from "fast-check";
+import { z } from "zod";
+import { CreatedSessionSchema, LOOPBACK_FLAGS, temporaryFolder, TestServer } from "../support/pinetboot.ts";
+
+let folder = temporaryFolder("api");
+let server: TestServer;
+
+beforeAll(async () => {
+  folder = temporaryFolder("api");
+  server = await TestServer.start({ data: join(folder.path, "data") });
+});
+afterAll(async () => {
+  await server.stop("SIGKILL");
+  folder.dispose();
+});
+
+function ask(path: string, init: RequestInit = {}): Promise<Response> {
+  return fetch(`${server.ready.http}${path}`, init);
+}
+
+function send(
+  method: string,
+  path: string,
+  body: unknown,
+  headers: Record<string, string> = {},
+): Promise<Response> {
+  return ask(path, {
+    method,
+    body: typeof body === "string" ? body : JSON.stringify(body),
+    headers: { "content-type": "application/json", ...headers },
+  });
+}
+
+const ProblemSchema = z.strictObject({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  code: z.string(),
+  fix: z.string().nullable(),
+});
+
+async function expectProblem(response: Response, status: number): Promise<z.infer<typeof ProblemSchema>> {
+  expect(response.status).toBe(status);
+  expect(response.headers.get("content-type")).toBe("application/problem+json");
+  const problem = ProblemSchema.parse(await response.json());
+  expect(problem.status).toBe(status);
+  return problem;
+}
+
+describe("sessions", () => {
+  test("scsipub's create is answered in scsipub's shape, whatever key comes along", async () => {
+    const response = await send(
+      "POST",
+      "/api/sessions",
+      { image: "blank", size: "1G" },
+      { authorization: "Bearer x" },
+    );
+    expect(response.status).toBe(201);
+    const session = CreatedSessionSchema.parse(await response.json());
+    expect(session.luns).toEqual([{ lun: 0, image: "blank", size_bytes: 2 ** 30 }]);
+    const { chap_secret: _secret, ...shown } = session;
+    const got = await (await ask(`/api/sessions/${session.id}`)).json();
+    expect(got).toMatchObject(shown);
+    expect(got).not.toHaveProperty("chap_secret");
+    expect((await ask(`/api/sessions/${session.id}`, { method: "DELETE" })).status).toBe(204);
+    await expectProblem(await ask(`/api/sessions/${session.id}`), 404);
+  });
+
+  test("an ephemeral one says so, and one with a time to live when it ends", async () => {
+    const response = await send("POST", "/api/sessions", {
+      image: "blank",
+      ephemeral: true,
+      ttl_seconds: 3600,
+    });
+    const session = CreatedSessionSchema.parse(await response.json());
+    expect(session.persistent).toBe(false);
+    expect(Date.parse(session.expires_at ?? "") - Date.parse(session.created_at)).toBe(3_600_000);
+  });
+
+  test.each([
+    ["no image", {}],
+    ["both forms", { image: "blank", images: ["blank"] }],
+    ["a size that is none", { image: "blank", size: "huge" }],
+    ["a negative size", { image: "blank", size: -5 }],
+    ["too many disks", { images: Array.from({ length: 17 }, () => "blank") }],
+    ["a wrong type", { image: 5 }],
+    ["no JSON", "{"],
+  ])("%s is a problem document with status 400", async (_what, body) => {
+    await expectProblem(await send("POST", "/api/sessions", body), 400);
+  });
+
+  test("an image that is not there is a problem that says what to do", async () => {
+    const problem = await expectProblem(await send("POST", "/api/sessions", { image: "nothere" }), 404);
+    expect(problem.fix).toContain("image list");
+  });
+});
+
+test("blank is always among the images", async () => {
+  const images = z
+    .array(z.looseObject({ id: z.string(), name: z.string(), size_bytes: z.number() }))
+    .parse(await (await ask("/api/images")).json());
+  expect(images[0]).toMatchObject({ id: "blank", name: "blank" });
+});
+
+test("the description of the API names every path and is version 3.1", async () => {
+  const description = z
+    .looseObject({ openapi: z.string(), paths: z.record(z.string(), z.record(z.string(), z.unknown())) })
+    .parse(await (await ask("/api/openapi.json")).json());
+  expect(description.openapi).toBe("3.1.0");
+  expect(
+    Object.entries(description.paths)
+      .flatMap(([path, methods]) => Object.keys(methods).map((m) => `${m} ${path}`))
+      .toSorted(),
+  ).toEqual([
+    "delete /api/images/{id}",
+    "delete /api/imports/{id}",
+    "delete /api/pis/{key}",
+    "delete /api/sessions/{id}",
+    "get /api/events",
+    "get /api/health",
+    "get /api/images",
+    "get /api/images/{id}",
+    "get /api/imports",
+    "get /api/imports/{id}",
+    "get /api/pis",
+    "get /api/pis/{key}",
+    "get /api/sessions",
+    "get /api/sessions/{id}",
+    "post /api/images",
+    "post /api/sessions",
+    "put /api/pis/{key}/assignment",
+  ]);
+});
+
+test("whatever is sent, the answer is one of the described, and never a failure of the server", async () => {
+  const word = fc.oneof(
+    fc.string(),
+    fc.constantFrom("blank", "1G", "8d3fa2c1", "../../etc/passwd", "\u0000"),
+    fc.jsonValue(),
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom("/api/sessions", "/api/images", "/api/pis/8d3fa2c1/assignment"),
+      fc.dictionary(
+        fc.constantFrom("image", "images", "size", "path", "name", "ephemeral", "ttl_seconds", "mode"),
+        word,
+      ),
+      async (path, body) => {
+        const response = await send(path.startsWith("/api/pis") ? "PUT" : "POST", path, body);
+        await response.body?.cancel();
+        expect([200, 201, 202, 400, 404, 409]).toContain(response.status);
+      },
+    ),
+    { numRuns: 150 },
+  );
+}, 30_000);
+
+describe("events", () => {
+  test("the stream replays what was, then tells what comes, and goes on from an id", async () => {
+    const before = await send("POST", "/api/sessions", { image: "blank", size: "1M" });
+    const { id } = CreatedSessionSchema.parse(await before.json());
+    const replayed = await nextEvent("/api/events?after=0", ({ detail }) => detail.includes(id));
+    const live = nextEvent(`/api/events?after=${replayed.id}`, ({ detail }) => detail.includes("removed"));
+    await ask(`/api/sessions/${id}`, { method: "DELETE" });
+    expect((await live).id).toBeGreaterThan(replayed.id);
+    const resumed = await nextEvent("/api/events", () => true, { "last-event-id": String(replayed.id) });
+    expect(resumed.id).toBe(replayed.id + 1);
+  });
+});
+
+describe("strangers", () => {
+  test("a name that is not ours is not answered (DNS rebinding)", async () => {
+    await expectProblem(await ask("/api/sessions", { headers: { host: "evil.example:8080" } }), 421);
+  });
+
+  test("a page of another site may not use it (CSRF)", async () => {
+    await expectProblem(
+      await send("POST", "/api/sessions", { image: "blank" }, { origin: "http://evil.example" }),
+      403,
+    );
+    expect((await ask("/api/health", { headers: { origin: server.ready.http ?? "" } })).status).toBe(200);
+  });
+
+  test("a large body is refused", async () => {
+    const response = await send("POST", "/api/sessions", { image: "x".repeat(2 ** 21) });
+    expect(response.status).toBe(413);
+  });
+
+  test("a listener that is open to the network wants its key", async () => {
+    const flags = LOOPBACK_FLAGS.map((word) => (word === "127.0.0.1:0" ? "0.0.0.0:0" : word));
+    const open = await TestServer.start({ data: join(folder.path, "open"), flags });
+    try {
+      const at = `http://127.0.0.1:${new URL(open.ready.http ?? "").port}/api/sessions`;
+      await expectProblem(await fetch(at), 401);
+      await expectProblem(await fetch(at, { headers: { authorization: "Bearer wrong" } }), 401);
+      const key = (await Bun.file(join(open.data, "api.key")).text()).trim();
+      expect((await fetch(at, { headers: { authorization: `Bearer ${key}` } })).status).toBe(200);
+      expect((await open.cli("session", "list")).code).toBe(0);
+    } finally {
+      await open.stop("SIGKILL");
+    }
+  });
+});
+
+const EventSchema = z.object({ id: z.number(), detail: z.string() });
+
+/** The first event of a stream that the condition holds for. */
+async function nextEvent(
+  path: string,
+  holds: (event: z.infer<typeof EventSchema>) => boolean,
+  headers: Record<string, string> = {},
+): Promise<z.infer<typeof EventSchema>> {
+  const response = await ask(path, { headers });
+  expect(response.headers.get("content-type")).toBe("text/event-stream");
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of response.body ?? []) {
+    text += decoder.decode(chunk, { stream: true });
+    const found = text
+      .split("\n\n")
+      .slice(0, -1)
+      .flatMap((frame) => frame.split("\n").filter((line) => line.startsWith("data: ")))
+      .map((line) => EventSchema.parse(JSON.parse(line.slice("data: ".length))))
+      .find(holds);
+    if (found) return found;
+  }
+  throw new Error("the stream has ended");
+}
