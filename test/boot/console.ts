@@ -8,6 +8,8 @@ const SHOWN_LINES = 40;
 // oxlint-disable-next-line no-control-regex
 const TERMINAL_CODES = /\x1b(?:\[[0-9;?]*[a-zA-Z]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()][0-9A-B]|[=>78])/g;
 
+const LONGEST_TERMINAL_CODE = 32;
+
 export interface ConsoleIo {
   readonly output: ReadableStream<Uint8Array>;
   readonly type: (text: string) => void;
@@ -18,6 +20,7 @@ export class Console {
   readonly #logPath: string;
   readonly #type: (text: string) => void;
   #text = "";
+  #unfinished = "";
   /** What a wait has already matched is not looked at again. */
   #cursor = 0;
   #ended = false;
@@ -35,15 +38,6 @@ export class Console {
   /** Everything said so far, without terminal codes. */
   get text(): string {
     return this.#text;
-  }
-
-  /** Where the console is now, for `textSince`. */
-  get position(): number {
-    return this.#text.length;
-  }
-
-  textSince(position: number): string {
-    return this.#text.slice(position);
   }
 
   /** Types text as a person would; "\n" is the enter key. */
@@ -90,13 +84,11 @@ export class Console {
 
   /** Runs a command in the shell and returns what it printed. Rejects when it fails. */
   async run(command: string, limitMs = COMMAND_MS): Promise<string> {
-    const from = this.position;
-    this.type(`${command}; echo "ended:$?:"\n`);
-    const [, code] = await this.waitFor(/ended:(\d+):\r?\n/, limitMs);
-    const said = this.textSince(from).replaceAll("\r", "");
-    const output = said.slice(said.indexOf("\n") + 1, said.lastIndexOf("ended:"));
+    // The shell shows what is typed, in as many lines as it likes: with these quotes that never looks like a mark.
+    this.type(`echo be"gins:"; ${command}; echo en"ded:$?:"\n`);
+    const [, output = "", code] = await this.waitFor(/begins:\r?\n([^]*)ended:(\d+):\r?\n/, limitMs);
     if (code !== "0") throw this.#failure(`"${command}" ended with ${code}`);
-    return output.trim();
+    return output.replaceAll("\r", "").trim();
   }
 
   async #read(output: ReadableStream<Uint8Array>): Promise<void> {
@@ -104,11 +96,20 @@ export class Console {
     for await (const bytes of output) {
       const text = decoder.decode(bytes, { stream: true });
       appendFileSync(this.#logPath, text);
-      this.#text += text.replaceAll(TERMINAL_CODES, "");
+      this.#append(text);
       this.#wake();
     }
     this.#ended = true;
     this.#wake();
+  }
+
+  /** A terminal code may come in two pieces: an unfinished one waits for its end. */
+  #append(text: string): void {
+    const clean = (this.#unfinished + text).replaceAll(TERMINAL_CODES, "");
+    const escape = clean.lastIndexOf("\u001b");
+    const isUnfinished = escape >= 0 && clean.length - escape < LONGEST_TERMINAL_CODE;
+    this.#text += isUnfinished ? clean.slice(0, escape) : clean;
+    this.#unfinished = isUnfinished ? clean.slice(escape) : "";
   }
 
   #wake(): void {

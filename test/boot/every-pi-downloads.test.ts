@@ -1,4 +1,4 @@
-/** Every kind of Pi, from DISCOVER to the last file, beside a router's own DHCP server. */
+/** Every kind of Pi, from DISCOVER to the last file, beside a router's own DHCP server, and with ours. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -8,12 +8,23 @@ import { describeWith } from "../support/tools.ts";
 import { type Lan, makeLan, SERVER_ADDRESS } from "./lan.ts";
 import { BOOT_TOOLS_TIMEOUT_MS, ensureBootShim } from "./needs.ts";
 
-/** A Pi that waits in vain waits a fifth of a real one's time. */
-const TIME_FACTOR = 0.2;
+/**
+ * A Pi that waits in vain waits half of a real one's time; not less, because the second by which the server holds its
+ * answers to a Pi 3 back is a real one, and must end before the Pi asks again.
+ */
+const TIME_FACTOR = 0.5;
 const DOWNLOAD_MS = 60_000;
+
+const SERVE_FLAGS = ["--http", "127.0.0.1:8080", "--no-shim-build"];
 
 const PIS = [
   { profile: "pi3b", serial: "00000000a1b2c301", mac: "b8:27:eb:b2:c3:01", tree: "bcm2837-rpi-3-b.dtb" },
+  {
+    profile: "pi3b-hasty",
+    serial: "00000000a1b2c300",
+    mac: "b8:27:eb:b2:c3:00",
+    tree: "bcm2837-rpi-3-b.dtb",
+  },
   {
     profile: "pi3b-plus",
     serial: "00000000a1b2c302",
@@ -31,50 +42,72 @@ const PIS = [
   },
 ] as const satisfies Array<{ profile: ProfileName; serial: string; mac: string; tree: string }>;
 
-describeWith(["root", "dnsmasq", "fdtoverlay"], "pinetboot serve beside a router", () => {
-  let lan: Lan;
-  let outDir = "";
+const NETWORKS = [
+  { name: "beside a router", label: "router", hasRouter: true, dhcp: "proxy", addressFrom: "10.0.0.1" },
+  {
+    name: "on a direct cable",
+    label: "cable",
+    hasRouter: false,
+    dhcp: "server",
+    addressFrom: SERVER_ADDRESS,
+  },
+] as const;
 
-  beforeAll(async () => {
-    await ensureBootShim();
-    outDir = await mkdtemp(join(tmpdir(), "every-pi-"));
-    lan = await makeLan("every-pi");
-    await lan.server.start("--interface", "eth0", "--http", "127.0.0.1:8080", "--no-shim-build");
-  }, BOOT_TOOLS_TIMEOUT_MS);
+for (const { name, label, hasRouter, dhcp, addressFrom } of NETWORKS) {
+  describeWith(["root", "dnsmasq", "fdtoverlay"], `pinetboot serve ${name}`, () => {
+    let lan: Lan;
+    let outDir = "";
 
-  afterAll(async () => {
-    await lan?.dispose();
-    await rm(outDir, { recursive: true, force: true });
+    beforeAll(async () => {
+      await ensureBootShim();
+      outDir = await mkdtemp(join(tmpdir(), "every-pi-"));
+      lan = await makeLan(label, { hasRouter });
+      await lan.server.start("--interface", "eth0", "--dhcp", dhcp, ...SERVE_FLAGS);
+    }, BOOT_TOOLS_TIMEOUT_MS);
+
+    afterAll(async () => {
+      await lan?.dispose();
+      await rm(outDir, { recursive: true, force: true });
+    });
+
+    for (const { profile, serial, mac, tree } of PIS) {
+      test(
+        `a ${profile} gets everything up to its kernel`,
+        async () => {
+          const tap = lan.lab.addTap();
+          const options = {
+            tap,
+            profile,
+            serial,
+            mac,
+            outDir: join(outDir, profile),
+            timeFactor: TIME_FACTOR,
+          };
+          const result = await runPi(lan.lab, options);
+          if (result.outcome === "stopped") throw new Error(describeStop(result));
+          expect(result.warnings).toEqual([]);
+          expect(result.kernelName).toBe("Image.gz");
+          expect(result.deviceTreeName).toBe(tree);
+          expect(result.cmdline).toContain(`pinetboot.server=${SERVER_ADDRESS}:8069`);
+          expect(result.dhcp.map(({ address }) => address.serverId)).toEqual(
+            result.dhcp.map(() => addressFrom),
+          );
+          expect(result.dhcp.map(({ tftpServer }) => tftpServer)).toEqual(
+            result.dhcp.map(() => SERVER_ADDRESS),
+          );
+          const kernel = result.requests.findLast(
+            ({ kind, path }) => kind === "get" && path.endsWith("Image.gz"),
+          );
+          expect(kernel?.path).toStartWith(`${serial.slice(-8)}/`);
+        },
+        DOWNLOAD_MS,
+      );
+    }
   });
+}
 
-  for (const { profile, serial, mac, tree } of PIS) {
-    test(
-      `a ${profile} gets everything up to its kernel`,
-      async () => {
-        const tap = lan.lab.addTap();
-        const options = { tap, profile, serial, mac, outDir: join(outDir, profile), timeFactor: TIME_FACTOR };
-        const result = await runPi(lan.lab, options);
-        if (result.outcome === "stopped") throw new Error(describeStop(result));
-        expect(result.warnings).toEqual([]);
-        expect(result.kernelName).toBe("Image.gz");
-        expect(result.deviceTreeName).toBe(tree);
-        expect(result.cmdline).toContain(`pinetboot.server=${SERVER_ADDRESS}:8069`);
-        for (const { address, tftpServer } of result.dhcp) {
-          expect(address.serverId).toBe("10.0.0.1");
-          expect(tftpServer).toBe(SERVER_ADDRESS);
-        }
-        const kernel = result.requests.findLast(
-          ({ kind, path }) => kind === "get" && path.endsWith("Image.gz"),
-        );
-        expect(kernel?.path).toMatch(new RegExp(`^${serial.slice(-8)}/`));
-      },
-      DOWNLOAD_MS,
-    );
-  }
-
-  test("the six have every profile of the emulator", () => {
-    expect(PIS.map(({ profile }): string => profile)).toEqual(Object.keys(PROFILES));
-  });
+test("every profile of the emulator is tried", () => {
+  expect(PIS.map(({ profile }): string => profile)).toEqual(Object.keys(PROFILES));
 });
 
 function describeStop(result: PiResult & { outcome: "stopped" }): string {

@@ -1,4 +1,4 @@
-/** The network of a boot test: a router that gives addresses, a computer with pinetboot, and Pis. */
+/** The network of a boot test: a router that may give addresses, a computer with pinetboot, and Pis. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,14 +21,17 @@ export interface Lan {
 /** The server's address on the test's network. */
 export const SERVER_ADDRESS = "10.0.0.2";
 
-/** Makes the network; `pinetboot serve` is not started yet. `dispose` must be called, also after a failure. */
-export async function makeLan(label: string): Promise<Lan> {
+/**
+ * Makes the network; `pinetboot serve` is not started yet. Without a router it is a cable between computer and Pis.
+ * `dispose` must be called, also after a failure.
+ */
+export async function makeLan(label: string, { hasRouter = true } = {}): Promise<Lan> {
   const lab = new Lab(label);
   const dir = mkdtempSync(join(tmpdir(), `pinetboot-${label}-`));
   const dataDir = join(dir, "data");
   const pis: VirtualPi[] = [];
   try {
-    await addRouter(lab);
+    if (hasRouter) await addRouter(lab);
     const serverHost = lab.addHost("server", { address: `${SERVER_ADDRESS}/24` });
     return {
       lab,

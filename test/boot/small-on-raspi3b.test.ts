@@ -30,7 +30,6 @@ describeWith(BOOT_TEST_NEEDS, "a Pi 3 on raspi3b", () => {
       serial: SERIAL,
       mac: "b8:27:eb:15:45:10",
     });
-    await lan.server.command("pi", "assign", pi.key, "--image", "small");
   }, BOOT_TOOLS_TIMEOUT_MS);
 
   afterAll(async () => {
@@ -38,9 +37,11 @@ describeWith(BOOT_TEST_NEEDS, "a Pi 3 on raspi3b", () => {
   });
 
   test(
-    "it boots with the device tree that the server gave it and knows its own serial",
+    "a Pi that nobody knows waits for a choice, then boots with the device tree that the server gave it",
     async () => {
       console = await pi.powerOn();
+      await console.waitFor(/stage=parameters state=progress/, BOOT_MS, /state=fail/);
+      await lan.server.command("pi", "assign", pi.key, "--image", "small");
       await console.logIn(ROOT_PASSWORD, BOOT_MS);
       expect(console.text).toContain("[pinetboot] stage=handover state=ok");
       expect(await console.run("tr -d '\\0' < /proc/device-tree/serial-number")).toBe(SERIAL);

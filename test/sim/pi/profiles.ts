@@ -24,6 +24,8 @@ export interface DhcpShape {
   readonly serverNameIsEnough: boolean;
   /** One laboratory's Pi 5 took no offer without discovery control 3 and a boot file name. */
   readonly wantsBootFileAndControl3: boolean;
+  /** Some Pi 3 hang for good on a boot offer that comes sooner than this after their DISCOVER. */
+  readonly hangsOnOffersWithinMs: number;
 }
 
 /** How a loader speaks TFTP. */
@@ -85,6 +87,7 @@ const PI3_DHCP: DhcpShape = {
   menuMatch: "substring",
   serverNameIsEnough: false,
   wantsBootFileAndControl3: false,
+  hangsOnOffersWithinMs: 0,
 };
 
 const PI3_ROM_TFTP: TftpShape = {
@@ -123,6 +126,7 @@ const EEPROM_DHCP: DhcpShape = {
   menuMatch: "substring",
   serverNameIsEnough: true,
   wantsBootFileAndControl3: false,
+  hangsOnOffersWithinMs: 0,
 };
 
 const EEPROM_TFTP: TftpShape = {
@@ -138,6 +142,22 @@ const EEPROM_TFTP: TftpShape = {
   silenceMeans: "stop",
   asksTwice: false,
   answersArp: true,
+};
+
+const PI3B = {
+  model: "pi3b",
+  modelText: "Raspberry Pi 3 Model B Rev 1.2",
+  revision: 0x00a02082,
+  fourCc: "",
+  filters: ["pi3"],
+} as const;
+
+const PI3B_ROM_DHCP: DhcpShape = {
+  ...PI3_DHCP,
+  parameters: PI3_ROM_PARAMETERS,
+  machineId: "constant",
+  menuText: "Raspberry Pi Boot   ",
+  menuMatch: "whole",
 };
 
 const PI4 = {
@@ -157,24 +177,11 @@ const PI5 = {
 } as const;
 
 export const PROFILES = {
-  pi3b: {
-    model: "pi3b",
-    modelText: "Raspberry Pi 3 Model B Rev 1.2",
-    revision: 0x00a02082,
-    fourCc: "",
-    filters: ["pi3"],
+  pi3b: { ...PI3B, loaders: [{ name: "ROM", dhcp: PI3B_ROM_DHCP, tftp: PI3_ROM_TFTP }, PI3_FIRMWARE] },
+  "pi3b-hasty": {
+    ...PI3B,
     loaders: [
-      {
-        name: "ROM",
-        dhcp: {
-          ...PI3_DHCP,
-          parameters: PI3_ROM_PARAMETERS,
-          machineId: "constant",
-          menuText: "Raspberry Pi Boot   ",
-          menuMatch: "whole",
-        },
-        tftp: PI3_ROM_TFTP,
-      },
+      { name: "ROM", dhcp: { ...PI3B_ROM_DHCP, hangsOnOffersWithinMs: 500 }, tftp: PI3_ROM_TFTP },
       PI3_FIRMWARE,
     ],
   },

@@ -73,6 +73,7 @@ class Exchange {
   #server: string | undefined;
   #acknowledged: boolean;
   #discovers = 0;
+  #discoveredAt = 0;
 
   constructor(socket: UdpSocket, board: Board, shape: DhcpShape, timeFactor: number) {
     this.#socket = socket;
@@ -87,6 +88,7 @@ class Exchange {
   async run(): Promise<DhcpOutcome> {
     for (const waitMs of this.#shape.retriesMs) {
       await this.#send(MESSAGE_TYPE.discover, [[60, VENDOR_CLASS]]);
+      this.#discoveredAt = performance.now();
       this.#discovers += 1;
       const deadline = performance.now() + waitMs * this.#timeFactor;
       const outcome = await this.#listen(deadline);
@@ -124,6 +126,10 @@ class Exchange {
       server: meaning.server,
       refusal: meaning.noServerBecause,
     });
+    const tookMs = performance.now() - this.#discoveredAt;
+    if (meaning.server && tookMs < this.#shape.hangsOnOffersWithinMs) {
+      throw new FirmwareStop(`hung on an offer ${Math.round(tookMs)} ms after its DISCOVER`);
+    }
     this.#server ??= meaning.server;
     this.#address ??= meaning.address;
     // The address is confirmed once it is known where to boot from: without a server there is nothing to boot.
