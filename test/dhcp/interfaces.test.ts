@@ -13,6 +13,11 @@ async function event(service: Service, type: "interface-up" | "interface-down", 
   await service.events.waitFor(`${type} of ${address}`, fits, { from });
 }
 
+/** Whether the service tells what it did with a message. */
+function isAnswer({ type }: ServiceLine): boolean {
+  return type === "answered" || type === "ignored";
+}
+
 describeWith(["root"], "interfaces while the proxy runs", () => {
   let lab: Lab;
   let server: Host;
@@ -81,8 +86,9 @@ describeWith(["root"], "interfaces while the proxy runs", () => {
     lab.addWire(server, "eth3", { address: "10.9.0.8/24" });
     await event(service, "interface-up", "10.9.0.8");
     expect(await offeredBy()).toBe("10.9.0.8");
-    const served = service.events.seen.filter(({ type }) => type === "answered" || type === "ignored");
-    expect(served).toMatchObject([{ type: "answered", interface: "eth3" }]);
+    await service.events.waitFor("the answer to be told", isAnswer);
+    // eth0 heard the same broadcast: one answer means that it is not served.
+    expect(service.events.seen.filter(isAnswer)).toMatchObject([{ type: "answered", interface: "eth3" }]);
   });
 
   test("a server whose interface gets another network serves that network's addresses", async () => {

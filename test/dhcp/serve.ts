@@ -58,10 +58,10 @@ try {
             ...(boots(message) ? { pxe: BOOT_ANSWER, delayMs } : {}),
           }),
         });
-  say({ type: "ready", port: service.port, pxePort: service.pxePort });
   process.on("SIGTERM", () => {
     void service.close().then(() => say({ type: "closed" }));
   });
+  say({ type: "ready", port: service.port, pxePort: service.pxePort });
 } catch (error) {
   if (!(error instanceof Error)) throw error;
   say({
