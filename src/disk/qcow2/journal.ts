@@ -46,6 +46,9 @@ interface Bank {
   firstNumber: number;
 }
 
+/** Size up to which an empty journal keeps its file as it is. */
+const KEPT_BYTES = 4 * 2 ** 20;
+
 export class Journal {
   readonly #banks: [Bank, Bank] = [
     { records: 0, firstNumber: 1 },
@@ -112,7 +115,9 @@ export class Journal {
   freeOtherBank(): void {
     const other = this.#banks[this.#active === 0 ? 1 : 0];
     other.records = 0;
-    if (this.#banks[this.#active].records === 0 && this.file.sizeBytes() > 0) this.file.truncate(0);
+    // Old records do no harm (the next one says that they do not count), and pages that are there are quick to write.
+    const isEmpty = this.#banks[this.#active].records === 0;
+    if (isEmpty && this.file.sizeBytes() > KEPT_BYTES) this.file.truncate(0);
   }
 
   close(): void {
