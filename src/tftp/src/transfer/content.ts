@@ -38,10 +38,12 @@ export function octetContent(file: TftpFile): Content {
 /** Gives both forms of a file one face. Throws an UnreadableError when the size is no size. */
 export function asSlices(file: TftpFile): TftpSlices {
   if (file instanceof Uint8Array) {
+    // Copying out of a Buffer makes no view for each block.
+    const source = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
     return {
       sizeBytes: file.length,
       read(offset, target) {
-        target.set(file.subarray(offset, offset + target.length));
+        source.copy(target, 0, offset, offset + target.length);
       },
     };
   }
