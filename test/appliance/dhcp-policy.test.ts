@@ -1,0 +1,123 @@
+/** Who is answered over DHCP and who is not, with the whole server in a network of its own. */
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { addRouter } from "../boot/router.ts";
+import { runPi } from "../sim/pi/index.ts";
+import { type Host, Lab } from "../sim/net/lab.ts";
+import { runProgram, SOURCE, temporaryFolder, TestServer } from "../support/pinetboot.ts";
+import { describeWith } from "../support/tools.ts";
+
+const PI = { profile: "pi4", serial: "10000000a1b2c304", mac: "e4:5f:01:b2:c3:04", key: "a1b2c304" } as const;
+/** A Pi that waits in vain waits a tenth of a real one's time. */
+const TIME_FACTOR = 0.1;
+const FLAGS = ["--interface", "eth0", "--http", "127.0.0.1:0", "--no-shim-build"];
+
+describeWith(["root", "dnsmasq", "udhcpc"], "serve on a network", () => {
+  let folder = temporaryFolder("dhcp");
+  let lab: Lab;
+  let host: Host;
+  const servers: TestServer[] = [];
+
+  beforeEach(() => {
+    folder = temporaryFolder("dhcp");
+    lab = new Lab("dhcp-policy");
+    host = lab.addHost("server", { address: "10.0.0.2/24" });
+  });
+  afterEach(async () => {
+    for (const server of servers.splice(0)) await server.stop("SIGKILL");
+    await lab.dispose();
+    folder.dispose();
+  });
+
+  /** With a cache of its own there is no shim. */
+  async function start(flags: readonly string[], cache?: string): Promise<TestServer> {
+    const server = await TestServer.start({
+      data: join(folder.path, "data"),
+      run: host.run,
+      flags: [...FLAGS, ...flags],
+      ...(cache !== undefined && { env: { XDG_CACHE_HOME: cache } }),
+    });
+    servers.push(server);
+    return server;
+  }
+
+  const powerOn = () =>
+    runPi(lab, { ...PI, tap: lab.addTap(), outDir: join(folder.path, "pi"), timeFactor: TIME_FACTOR });
+
+  /** What udhcpc is told by a script that prints its words. */
+  async function askForAddress(client: Host): Promise<string> {
+    const script = join(folder.path, "script");
+    writeFileSync(script, '#!/bin/sh\n[ "$1" = bound ] && echo "bound $ip"\nexit 0\n', { mode: 0o755 });
+    const words = ["udhcpc", "-i", "eth0", "-f", "-n", "-q", "-t", "3", "-T", "2", "-s", script];
+    return (await runProgram([...client.run, ...words])).stdout;
+  }
+
+  test("without a shim a Pi is left alone, and an event tells why and what to do", async () => {
+    await addRouter(lab);
+    const server = await start([], folder.path);
+    expect(server.ready.shim).toBe("missing");
+    expect(server.ready.dhcp).toEqual({ mode: "proxy", interfaces: ["eth0"] });
+    expect((await powerOn()).outcome).toBe("stopped");
+    const step = await server.step(({ pi, stage }) => pi === PI.key && stage === "dhcp");
+    expect(step).toMatchObject({
+      fix: "pinetboot shim build",
+      detail: expect.stringContaining("no boot shim"),
+    });
+    expect(server.steps.filter(({ stage }) => stage === "tftp")).toEqual([]);
+  }, 60_000);
+
+  test("--adopt off leaves an unknown Pi alone, and it is seen in the list", async () => {
+    await addRouter(lab);
+    const server = await start(["--adopt", "off"]);
+    expect((await powerOn()).outcome).toBe("stopped");
+    const listed = await server.cli("pi", "list");
+    expect(listed.stdout).toContain(PI.key);
+  }, 60_000);
+
+  test("--dhcp server refuses in one line when another server answers", async () => {
+    await addRouter(lab);
+    const refused = await runProgram([
+      ...host.run,
+      ...SOURCE,
+      "serve",
+      "--data",
+      join(folder.path, "data"),
+      ...FLAGS,
+      "--dhcp",
+      "server",
+    ]);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr.trim().split("\n")).toHaveLength(1);
+    expect(refused.stderr).toContain("Another DHCP server answers on eth0: 10.0.0.1");
+  }, 30_000);
+
+  test("--dhcp server gives a client an address, the same one after a restart", async () => {
+    const client = lab.addHost("client");
+    const first = await start(["--dhcp", "server", "--dhcp-range", "10.0.0.50-10.0.0.60"], folder.path);
+    expect(first.ready.dhcp.mode).toBe("server");
+    const bound = await askForAddress(client);
+    expect(bound).toMatch(/^bound 10\.0\.0\.(5\d|60)\n/);
+    expect(await first.stop()).toBe(0);
+    const second = await start(["--dhcp", "server", "--dhcp-range", "10.0.0.50-10.0.0.60"], folder.path);
+    // Another client in between does not get what was given.
+    const other = await askForAddress(lab.addHost("other"));
+    expect(other).toMatch(/^bound /);
+    expect(other).not.toBe(bound);
+    expect(await askForAddress(client)).toBe(bound);
+    expect(second.ready.dhcp.interfaces).toEqual(["eth0"]);
+  }, 60_000);
+
+  test("a network that was not chosen is not told any login", async () => {
+    lab.addWire(host, "eth1", { address: "10.0.9.2/24" });
+    const stranger = lab.addHost("stranger", { address: "10.0.9.7/24" });
+    const server = await start([]);
+    const port = server.ready.report?.split(":")[1];
+    const asked = await runProgram([
+      ...stranger.run,
+      ...["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}"],
+      `http://10.0.9.2:${port}/v1/parameters?serial=${PI.serial}&boot=x`,
+    ]);
+    expect(asked.stdout).toBe("403");
+  }, 30_000);
+});
