@@ -45,6 +45,7 @@ export interface TftpServerOptions {
    * anything else that is thrown becomes ERROR 0 without its words, and an `error` event with them.
    */
   open(request: TftpRequest): TftpFile | Error | Promise<TftpFile | Error>;
+  /** Must not throw. */
   readonly onEvent?: (event: TftpEvent) => void;
   readonly limits?: Partial<TftpLimits>;
 }

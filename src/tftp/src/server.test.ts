@@ -350,6 +350,11 @@ describe("what is refused", () => {
   });
 });
 
+test("an address that the machine does not have rejects with the system's code", async () => {
+  const absent = createTftpServer({ hostname: "192.0.2.123", port: 0, open: () => pattern(1) });
+  expect(await absent.catch((error: unknown) => error)).toMatchObject({ code: "EADDRNOTAVAIL" });
+});
+
 describe("nothing is left", () => {
   test("of a hundred probes that end with Early terminate", async () => {
     const running = await serve();

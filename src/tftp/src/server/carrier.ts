@@ -74,10 +74,11 @@ export class Carrier {
 
   /** Now and then, an answer to what was heard also tells the kernel that the client is there. */
   #confirmed(step: Step, now: number): Step {
-    const [first, ...others] = step.packets;
+    const [first] = step.packets;
     if (!first || now - this.#confirmedAt < CONFIRM_INTERVAL_MS) return step;
     this.#confirmedAt = now;
-    return sendConfirming(descriptorOf(this.#socket), first) ? { ...step, packets: others } : step;
+    const isSent = sendConfirming(descriptorOf(this.#socket), first);
+    return isSent ? { ...step, packets: step.packets.slice(1) } : step;
   }
 
   #failed({ code, message }: ReturnType<typeof socketError>): void {

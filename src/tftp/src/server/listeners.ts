@@ -52,13 +52,14 @@ export class Listeners {
     return [...this.#sockets.keys()];
   }
 
-  /** Opens the first listeners. Rejects when one cannot be had, but for an address that has just gone. */
+  /** Opens the first listeners. Rejects when one cannot be had, but for an address of several that has just gone. */
   async open(): Promise<void> {
-    for (const address of new Set(this.#options.addresses())) {
+    const wanted = new Set(this.#options.addresses());
+    for (const address of wanted) {
       try {
         await this.#add(address);
       } catch (error) {
-        if (codeOf(error) === "EADDRNOTAVAIL") {
+        if (wanted.size > 1 && codeOf(error) === "EADDRNOTAVAIL") {
           this.#failed(address, error);
           continue;
         }
