@@ -31,6 +31,7 @@ export async function runServer(options: ServerOptions): Promise<void> {
   const log = await openLog(options.log);
   const appliance = await openAppliance({ dataFolder: options.dataFolder, purpose: "pinetboot serve" });
   appliance.events.listen((event) => log.step(event));
+  outliveFaults(appliance);
   try {
     const serving = await startServing(appliance, options.serve);
     const context = { appliance, serving, version: VERSION };
@@ -113,6 +114,16 @@ Try: pinetboot session create --image blank --size 1G`;
 
 function at(endpoint: Serving["iscsi"]): string | undefined {
   return endpoint && `${endpoint.address}:${endpoint.port}`;
+}
+
+/** A fault of ours in one place must not end the disks of everybody else: it is told, and the server goes on. */
+function outliveFaults({ events }: Appliance): void {
+  const tell = (error: unknown): void => {
+    const words = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    events.emit({ stage: "server", state: "fail", detail: `A fault of pinetboot: ${words}` });
+  };
+  process.on("uncaughtException", tell);
+  process.on("unhandledRejection", tell);
 }
 
 function untilSignal(): Promise<void> {

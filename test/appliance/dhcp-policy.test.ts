@@ -113,11 +113,9 @@ describeWith(["root", "dnsmasq", "udhcpc"], "serve on a network", () => {
     const stranger = lab.addHost("stranger", { address: "10.0.9.7/24" });
     const server = await start([]);
     const port = server.ready.report?.split(":")[1];
-    const asked = await runProgram([
-      ...stranger.run,
-      ...["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}"],
-      `http://10.0.9.2:${port}/v1/parameters?serial=${PI.serial}&boot=x`,
-    ]);
+    const url = `http://10.0.9.2:${port}/v1/parameters?serial=${PI.serial}&boot=x`;
+    const words = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", url];
+    const asked = await runProgram([...stranger.run, ...words]);
     expect(asked.stdout).toBe("403");
   }, 30_000);
 });

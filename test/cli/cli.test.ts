@@ -15,6 +15,7 @@ const COMMANDS = [
   "pi list",
   "pi assign",
   "pi wait",
+  "pi forget",
   "shim build",
   "shim info",
   "shim extract",

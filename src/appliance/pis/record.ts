@@ -1,7 +1,9 @@
 /** What is known of a Raspberry Pi, and what a person chose for it. */
 
-export const BOOT_MODES = ["pivot", "kexec", "usb"] as const;
-export const SHIM_VARIANTS = ["ethernet", "wifi"] as const;
+/** How the disk becomes the root: what the shim knows. */
+export const BOOT_MODES = ["pivot"] as const;
+/** The shims that are built. */
+export const SHIM_VARIANTS = ["ethernet"] as const;
 
 export type BootMode = (typeof BOOT_MODES)[number];
 export type ShimVariant = (typeof SHIM_VARIANTS)[number];

@@ -34,6 +34,33 @@ test("a Pi first known by its MAC keeps what was chosen for it when its serial i
   expect(registry.all()).toHaveLength(1);
 });
 
+test("a Pi that was chosen for by its serial and then seen by its MAC alone is one Pi when it tells both", () => {
+  const registry = new PiRegistry(newDatabase());
+  const joined: string[] = [];
+  registry.onJoin = (from, to) => joined.push(`${from} ${to}`);
+  registry.assign("8d3fa2c1", assignment);
+  registry.see({ mac });
+  expect(registry.all()).toHaveLength(2);
+  expect(registry.see({ serial: "8d3fa2c1", mac })).toMatchObject({ key: "8d3fa2c1", mac, assignment });
+  expect(registry.all()).toHaveLength(1);
+  expect(joined).toEqual([`${mac} 8d3fa2c1`]);
+});
+
+test("a choice made under the MAC is not lost when the serial was seen before", () => {
+  const registry = new PiRegistry(newDatabase());
+  registry.see({ serial: "8d3fa2c1" });
+  registry.assign(mac, assignment);
+  expect(registry.see({ serial: "8d3fa2c1", mac })?.assignment).toEqual(assignment);
+  expect(registry.all()).toHaveLength(1);
+});
+
+test("a Pi 3 that was chosen for by its serial is known by its MAC, which ends in the same digits", () => {
+  const registry = new PiRegistry(newDatabase());
+  registry.assign("a1b2c301", assignment);
+  expect(registry.see({ mac: "b8:27:eb:b2:c3:01" })).toMatchObject({ key: "a1b2c301", assignment });
+  expect(registry.see({ mac: "dc:a6:32:b2:c3:01" })?.key).toBe("dc:a6:32:b2:c3:01");
+});
+
 test("the fuller serial stays, and each sighting adds what it knows", () => {
   const registry = new PiRegistry(newDatabase());
   registry.see({ serial: "8d3fa2c1", mac, model: "Raspberry Pi 4" });

@@ -25,6 +25,7 @@ interface PiRow {
 
 /** A hostile host can invent serial numbers: beyond this many Pis without a choice, new ones are not recorded. */
 export const UNAPPROVED_PIS_MAX = 256;
+const OLD_MAC_PREFIX = "b8:27:eb:";
 /** `last_seen` is for people: writing it at most this often keeps a chatty Pi from filling the log. */
 const SEEN_RESOLUTION_MS = 10_000;
 
@@ -32,6 +33,8 @@ export class PiRegistry {
   readonly #sqlite: Database;
   readonly #now: () => number;
   readonly #byKey = new Map<string, PiRecord>();
+  /** Called when what was recorded under one key belongs to another from now on. */
+  onJoin: (from: string, to: string) => void = () => undefined;
 
   constructor(sqlite: Database, now: () => number = Date.now) {
     this.#sqlite = sqlite;
@@ -65,7 +68,8 @@ export class PiRegistry {
   find(sighting: PiSighting): PiRecord | undefined {
     const key = piKeyOf(sighting);
     const known = key === undefined ? undefined : this.#byKey.get(key);
-    return known ?? (sighting.mac === undefined ? undefined : this.byMac(sighting.mac));
+    if (known || sighting.mac === undefined) return known;
+    return this.byMac(sighting.mac) ?? this.#byOldMac(sighting.mac);
   }
 
   /** How many Pis nobody has chosen anything for. */
@@ -82,11 +86,12 @@ export class PiRegistry {
     if (key === undefined) return undefined;
     const known = this.find(sighting);
     if (!known && this.unapproved >= UNAPPROVED_PIS_MAX) return undefined;
+    const mac = sighting.mac?.toLowerCase();
     const now = this.#now();
     const record: PiRecord = {
       key: known && key.includes(":") ? known.key : key,
       serial: longest(known?.serial, sighting.serial?.toLowerCase()),
-      mac: sighting.mac?.toLowerCase() ?? known?.mac ?? null,
+      mac: mac ?? known?.mac ?? null,
       model: fuller(known?.model, sighting.model),
       address: sighting.address ?? known?.address ?? null,
       assignment: known?.assignment ?? null,
@@ -94,9 +99,13 @@ export class PiRegistry {
       lastSeen: now,
     };
     if (known && isSame(known, record) && now - known.lastSeen < SEEN_RESOLUTION_MS) return known;
-    if (known && known.key !== record.key) this.forget(known.key);
-    this.#write(record);
-    return record;
+    // What was known under the MAC alone, or under another key of the same Pi, is this Pi's now.
+    const byMac = mac === undefined ? undefined : this.#byKey.get(mac);
+    const joined = { ...record, assignment: record.assignment ?? byMac?.assignment ?? null };
+    this.#write(joined);
+    for (const former of [known, byMac])
+      if (former && former.key !== joined.key) this.#join(former.key, joined.key);
+    return joined;
   }
 
   /** Records a person's choice; a Pi that was never seen is recorded with it, so that it can be chosen for in advance. */
@@ -117,6 +126,21 @@ export class PiRegistry {
         };
     this.#write(record);
     return record;
+  }
+
+  /**
+   * The boards up to the Pi 3 have the low three bytes of their serial number in their MAC: one that was chosen for
+   * by its serial is known by that before it has told the whole of it.
+   */
+  #byOldMac(mac: string): PiRecord | undefined {
+    if (!mac.toLowerCase().startsWith(OLD_MAC_PREFIX)) return undefined;
+    const low = mac.toLowerCase().slice(OLD_MAC_PREFIX.length).replaceAll(":", "");
+    return this.all().find((pi) => pi.mac === null && pi.key.endsWith(low));
+  }
+
+  #join(from: string, to: string): void {
+    this.forget(from);
+    this.onJoin(from, to);
   }
 
   forget(key: string): void {

@@ -81,6 +81,14 @@ export async function startServing(appliance: Appliance, options: ServeOptions):
     shimState: () => keeper.status.state,
   });
   pis.onChange = () => waiting.call();
+  const { image } = options.policy;
+  if (image !== undefined && !library.find(image))
+    events.emit({
+      stage: "server",
+      state: "fail",
+      detail: `The image ${image} of --image is not in the library: a Pi that would get it waits`,
+      fix: "pinetboot image list shows what there is.",
+    });
   await keeper.start();
   stops.push(() => keeper.stop());
 

@@ -50,7 +50,7 @@ export class ShimKeeper {
   readonly #options: ShimKeeperOptions;
   #bundle: ShimBundle | undefined;
   #status: ShimStatus = { state: "missing", step: null, fraction: null, etaSeconds: null };
-  #child: Bun.Subprocess<"ignore", "pipe", "pipe"> | undefined;
+  #child: Bun.Subprocess<"pipe", "pipe", "pipe"> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
 
@@ -76,7 +76,8 @@ export class ShimKeeper {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
-    this.#child?.kill();
+    // The builder ends when its input does; it may run as root when we no longer do, so a signal may not reach it.
+    await this.#child?.stdin.end();
     await this.#child?.exited;
   }
 
@@ -102,12 +103,12 @@ export class ShimKeeper {
   #build(command: readonly string[]): void {
     this.#status = { state: "building", step: null, fraction: 0, etaSeconds: null };
     this.#say("start", "No boot shim is cached: building it (Pis are answered when it is there)");
-    this.#child = Bun.spawn([...command], { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+    this.#child = Bun.spawn([...command], { stdin: "pipe", stdout: "pipe", stderr: "pipe" });
     setPriority(this.#child.pid, BUILD_NICENESS);
     void this.#follow(this.#child).catch((error: unknown) => this.#failed(wordsOf(error), undefined));
   }
 
-  async #follow(child: Bun.Subprocess<"ignore", "pipe", "pipe">): Promise<void> {
+  async #follow(child: Bun.Subprocess<"pipe", "pipe", "pipe">): Promise<void> {
     const words = new Response(child.stderr).text();
     let failure: BuildLine["error"];
     let saidAt = 0;

@@ -18,6 +18,13 @@ function failingDevice(code: string): Required<BlockDevice> {
   };
 }
 
+function failureOf(work: Promise<unknown>): Promise<unknown> {
+  return work.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+}
+
 test("a full disk is told once in a while, and each refused write still throws its errno", async () => {
   let now = 0;
   const told: Trouble[] = [];
@@ -30,13 +37,13 @@ test("a full disk is told once in a while, and each refused write still throws i
   expect(told).toHaveLength(1);
   expect(told[0]?.detail).toContain("full");
   now = 60_000;
-  await expect(disk.flush()).rejects.toMatchObject({ code: "ENOSPC" });
+  expect(await failureOf(disk.flush())).toMatchObject({ code: "ENOSPC" });
   expect(told).toHaveLength(2);
 });
 
 test("another failure is told with the host's words", async () => {
   const told: Trouble[] = [];
   const disk = new WatchedDisk(failingDevice("EIO"), (trouble) => told.push(trouble));
-  await expect(disk.read(new Uint8Array(512), 0)).rejects.toMatchObject({ code: "EIO" });
+  expect(await failureOf(disk.read(new Uint8Array(512), 0))).toMatchObject({ code: "EIO" });
   expect(told[0]?.detail).toContain("EIO: it failed");
 });

@@ -12,7 +12,7 @@ export interface Trouble {
 /** A guest tries again and again: the same trouble is told once in this time. */
 const TELL_AGAIN_MS = 30_000;
 
-const FULL: readonly string[] = ["ENOSPC", "EDQUOT"];
+const FULL = new Set(["ENOSPC", "EDQUOT"]);
 
 /** Passes everything through to `device`; its failures are told and then thrown as they are. */
 export class WatchedDisk implements MappedDevice {
@@ -84,7 +84,7 @@ export class WatchedDisk implements MappedDevice {
     if (now - this.#toldAt < TELL_AGAIN_MS) return error;
     this.#toldAt = now;
     this.#tell(
-      FULL.includes(errnoOf(error) ?? "")
+      FULL.has(errnoOf(error) ?? "")
         ? {
             detail:
               "The disk of the data folder is full: a write was refused, what was written before is kept",

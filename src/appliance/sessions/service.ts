@@ -103,6 +103,11 @@ export class SessionService {
     return this.#store.update(found.id, { persistent }) ?? found;
   }
 
+  /** Gives the sessions of a Pi to the key that it is known by from now on. */
+  movePi(from: string, to: string): void {
+    for (const session of this.all()) if (session.pi === from) this.#store.update(session.id, { pi: to });
+  }
+
   /**
    * Notes that the Pi of this session runs a kernel with this boot id. With a new one the connections that are still
    * there are the Pi's own from before its restart, and an ephemeral session is reset. A relogin of the same boot

@@ -94,16 +94,16 @@ export class SessionStore {
   /** Changes what may change in a record: never its identity. */
   update(
     id: string,
-    change: Partial<Pick<SessionRecord, "persistent" | "bootId" | "loggedOutAt" | "expiresAt">>,
+    change: Partial<Pick<SessionRecord, "persistent" | "bootId" | "loggedOutAt" | "expiresAt" | "pi">>,
   ): SessionRecord | undefined {
     const old = this.#byId.get(id);
     if (!old) return undefined;
     const record = { ...old, ...change };
     this.#sqlite
       .query(
-        "UPDATE sessions SET persistent = ?, boot_id = ?, logged_out_at = ?, expires_at = ? WHERE id = ?",
+        "UPDATE sessions SET persistent = ?, boot_id = ?, logged_out_at = ?, expires_at = ?, pi = ? WHERE id = ?",
       )
-      .run(Number(record.persistent), record.bootId, record.loggedOutAt, record.expiresAt, id);
+      .run(Number(record.persistent), record.bootId, record.loggedOutAt, record.expiresAt, record.pi, id);
     this.#remember(record);
     return record;
   }

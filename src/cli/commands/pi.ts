@@ -11,7 +11,7 @@ import {
   type ShimVariant,
 } from "../../appliance/index.ts";
 import { PiSchema } from "../../web/index.ts";
-import { call, withApi, withServer } from "../backend.ts";
+import { call, order, withApi, withServer } from "../backend.ts";
 import { type CommonFlags, commonFlags, text } from "../flags.ts";
 import { printJson, printTable } from "../output.ts";
 import { waitForStage } from "../wait-for-stage.ts";
@@ -144,7 +144,29 @@ const wait = buildCommand({
   },
 });
 
+const forget = buildCommand({
+  docs: {
+    brief: "Forget a Pi and remove its disks",
+    fullDescription:
+      "Refused while its disk is in use; with --force it is disconnected.\n\nExample:\n  pinetboot pi forget 8d3fa2c1",
+  },
+  parameters: {
+    flags: {
+      ...commonFlags,
+      force: { kind: "boolean", brief: "Disconnect it", default: false, withNegated: false },
+    },
+    positional: serialArgument,
+  },
+  async func(flags: CommonFlags & { readonly force: boolean }, serial: string) {
+    await withApi(flags, "pi forget", (api) =>
+      order(api, "DELETE", `/api/pis/${encodeURIComponent(serial)}?force=${flags.force}`),
+    );
+    if (flags.json) printJson({ forgotten: serial });
+    else console.log(`Pi ${serial} is forgotten.`);
+  },
+});
+
 export const piRoutes = buildRouteMap({
-  routes: { list, assign, wait },
+  routes: { list, assign, wait, forget },
   docs: { brief: "The Raspberry Pis" },
 });

@@ -71,6 +71,8 @@ const build = buildCommand({
     const line = new ProgressLine("Building the shim", flags.json || flags.progress === "json");
     const abort = new AbortController();
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => abort.abort());
+    // A program that follows us holds our input: when it is gone, nobody wants the rest.
+    if (flags.progress === "json") process.stdin.once("end", () => abort.abort()).resume();
     try {
       if (flags.update)
         await updateLock({ cacheDir, today: new Date().toISOString().slice(0, 10), signal: abort.signal });
