@@ -112,4 +112,14 @@ describeWith(["root"], "interfaces while the proxy runs", () => {
     const second = await startService(lab, server, { mode: "server", detectTimeoutMs: 200 });
     expect(second.events.seen.map(({ type }) => type)).toContain("ready");
   });
+
+  test("it ends at once also while it listens for rivals on a new interface", async () => {
+    const service = await startService(lab, server, { mode: "server", detectTimeoutMs: 600_000 });
+    const listener = await startClient(lab, pi, { port: 67, packets: [], to: BROADCAST });
+    lab.addWire(server, "eth0", { address: "10.9.0.7/24" });
+    await listener.reply("the search for rivals");
+    service.process.kill("SIGTERM");
+    expect(await service.process.exited).toBe(0);
+    expect(service.events.seen.map(({ type }) => type)).toEqual(["ready", "closed"]);
+  });
 });

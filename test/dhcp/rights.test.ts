@@ -1,13 +1,16 @@
 /** What the services say when the system does not let them. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { statSync } from "node:fs";
 import { type Host, Lab } from "../sim/net/lab.ts";
 import { describeWith } from "../support/tools.ts";
 import { Lines, startService } from "./support.ts";
 
-const NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
-const NO_RIGHTS = [...NOBODY, "--inh-caps=-all", "--bounding-set=-all"];
+/** Whoever owns the checkout can read it also without root's rights; root itself has none without capabilities. */
+const { uid, gid } = statSync(import.meta.dir);
+const OWNER = ["setpriv", `--reuid=${uid}`, `--regid=${gid}`, "--clear-groups"];
+const NO_RIGHTS = [...OWNER, "--inh-caps=-all", "--bounding-set=-all"];
 const LOW_PORTS_ONLY = [
-  ...NOBODY,
+  ...OWNER,
   "--inh-caps=-all,+net_bind_service",
   "--ambient-caps=-all,+net_bind_service",
   "--bounding-set=-all,+net_bind_service",

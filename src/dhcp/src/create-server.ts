@@ -90,7 +90,7 @@ class Server implements DhcpServer {
       pxePort: options.pxePort ?? PXE_PORT,
       onEvent: options.onEvent,
       onMessage: (message, arrival) => this.#receive(message, arrival),
-      admit: (iface) => this.#admit(iface),
+      admit: (iface, signal) => this.#admit(iface, signal),
       onGone: (iface) => this.#leave(iface.name),
     });
   }
@@ -122,11 +122,15 @@ class Server implements DhcpServer {
     this.#leaveAll();
   }
 
-  async #admit(iface: DhcpInterface): Promise<void> {
+  async #admit(iface: DhcpInterface, signal: AbortSignal): Promise<void> {
     const { range, leases, decide, rivalCheckIntervalMs, detectTimeoutMs } = this.#options;
     const pool = poolFor(iface, range);
     requireFreePort(iface.name, this.#endpoints.port("dhcp"));
-    const [rival] = await detectDhcpServers({ interface: iface.name, timeoutMs: detectTimeoutMs });
+    const [rival] = await detectDhcpServers({
+      interface: iface.name,
+      timeoutMs: detectTimeoutMs,
+      signal,
+    });
     if (rival !== undefined) throw new RivalServerError(rival);
     this.#leave(iface.name);
     this.#posts.set(iface.name, {
@@ -140,7 +144,7 @@ class Server implements DhcpServer {
       prober: new ArpProber(iface),
       rivals: new Set(),
       rivalTimer: setInterval(
-        () => void this.#lookForRivals(iface.name),
+        () => void this.#lookForRivals(iface.name, signal),
         rivalCheckIntervalMs ?? RIVAL_CHECK_INTERVAL_MS,
       ),
     });
@@ -158,9 +162,13 @@ class Server implements DhcpServer {
     for (const name of this.#posts.keys()) this.#leave(name);
   }
 
-  async #lookForRivals(name: string): Promise<void> {
+  async #lookForRivals(name: string, signal: AbortSignal): Promise<void> {
     try {
-      const found = await detectDhcpServers({ interface: name, timeoutMs: this.#options.detectTimeoutMs });
+      const found = await detectDhcpServers({
+        interface: name,
+        timeoutMs: this.#options.detectTimeoutMs,
+        signal,
+      });
       for (const rival of found) this.#tellRival(rival);
     } catch (error) {
       // The interface may just be going; the watch tells of that.

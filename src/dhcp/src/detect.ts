@@ -12,6 +12,8 @@ export interface DetectOptions {
   readonly interface: string;
   /** How long to wait for the first answer; 4000 when absent. */
   readonly timeoutMs?: number | undefined;
+  /** Ends the wait; what has answered until then is given. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** dnsmasq pings an address for up to 3 s before it offers it. */
@@ -79,11 +81,15 @@ export async function detectDhcpServers(options: DetectOptions): Promise<RivalSe
       reject(error);
     }
   };
+  const stop = (): void => resolve();
+  options.signal?.addEventListener("abort", stop);
+  if (options.signal?.aborted) resolve();
   try {
     ask();
     timers.push(setTimeout(ask, timeoutMs * SECOND_ASK));
     await done;
   } finally {
+    options.signal?.removeEventListener("abort", stop);
     for (const timer of timers) clearTimeout(timer);
     socket.close();
   }

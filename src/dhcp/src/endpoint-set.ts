@@ -31,8 +31,8 @@ export interface EndpointSetOptions extends InterfaceFilter {
   readonly pxePort?: number | undefined;
   readonly onMessage: (message: DhcpMessage, arrival: SocketArrival) => void;
   readonly onEvent: (event: DhcpEvent) => void;
-  /** Called before an interface is served; a rejection keeps it out and is tried again. */
-  readonly admit?: (iface: DhcpInterface) => Promise<void>;
+  /** Called before an interface is served; a rejection keeps it out and is tried again. The signal ends the service. */
+  readonly admit?: (iface: DhcpInterface, signal: AbortSignal) => Promise<void>;
   readonly onGone?: (iface: DhcpInterface) => void;
 }
 
@@ -65,7 +65,7 @@ export class EndpointSet {
   readonly #ports: Record<Service, number>;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #looking: Promise<void> = Promise.resolve();
-  #closed = false;
+  readonly #end = new AbortController();
 
   constructor(options: EndpointSetOptions) {
     this.#options = options;
@@ -96,7 +96,7 @@ export class EndpointSet {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#end.abort();
     clearTimeout(this.#timer);
     await this.#looking;
     await Promise.all([...this.#served.values()].map(closeSockets));
@@ -133,7 +133,7 @@ export class EndpointSet {
     this.#timer = setTimeout(() => {
       this.#looking = this.#look().then(
         () => {
-          if (!this.#closed) this.#watch();
+          if (!this.#end.signal.aborted) this.#watch();
         },
         (error: unknown) => this.#fault("*", error),
       );
@@ -150,11 +150,11 @@ export class EndpointSet {
     const due = come.filter((iface) => (this.#unusable.get(iface.name)?.retryAtMs ?? 0) <= Date.now());
     // Admission waits for answers from the wire, so it is asked for all at once.
     const admitted = await Promise.all(
-      due.map((iface) => this.#attempt(iface, async () => this.#options.admit?.(iface))),
+      due.map((iface) => this.#attempt(iface, async () => this.#options.admit?.(iface, this.#end.signal))),
     );
     const failures: Error[] = [];
     for (const [position, iface] of due.entries()) {
-      if (this.#closed) break;
+      if (this.#end.signal.aborted) break;
       const failure = admitted[position] ?? (await this.#attempt(iface, () => this.#serve(iface)));
       if (failure !== undefined) failures.push(failure);
     }
