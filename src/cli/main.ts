@@ -1,4 +1,3 @@
-#!/usr/bin/env bun
 /** Entry point: exit status 0 done, 1 failed, 2 usage. */
 import { ExitCode, run } from "@stricli/core";
 import { createApp } from "./app.ts";
