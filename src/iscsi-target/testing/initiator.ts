@@ -6,7 +6,7 @@ import { decodeDataIn } from "../src/pdu/data-in.ts";
 import { encodeDataOut } from "../src/pdu/data-out.ts";
 import { type LoginResponse, STAGE, decodeLoginResponse, encodeLoginRequest } from "../src/pdu/login.ts";
 import { encodeLogoutRequest } from "../src/pdu/logout.ts";
-import { decodeR2t } from "../src/pdu/r2t.ts";
+import { type R2t, decodeR2t } from "../src/pdu/r2t.ts";
 import { encodeScsiCommand } from "../src/pdu/scsi-command.ts";
 import { NO_RESIDUAL, type Residual, decodeScsiResponse } from "../src/pdu/scsi-response.ts";
 import { getU32, setU32 } from "../src/wire/bytes.ts";
@@ -56,6 +56,8 @@ export interface CommandOptions {
   readonly unsolicitedLength?: number;
   readonly immediate?: boolean;
   readonly segmentBytes?: number;
+  /** Answers R2Ts in place of the right answer. */
+  readonly onR2t?: (r2t: R2t) => void;
 }
 
 const LARGE = 16 * 1024 * 1024;
@@ -236,7 +238,8 @@ export class Initiator {
     const expectedLength = options.expectedLength ?? data.length;
     const segment = options.segmentBytes ?? 65536;
     const firstBurst = Math.min(Number(this.keys.get("FirstBurstLength") ?? 65536), data.length);
-    const immediateLength = options.immediateLength ?? Math.min(firstBurst, segment);
+    const immediate = this.keys.get("ImmediateData") === "No" ? 0 : Math.min(firstBurst, segment);
+    const immediateLength = options.immediateLength ?? immediate;
     const unsolicitedEnd = immediateLength + (options.unsolicitedLength ?? 0);
     const bytes = new Uint8Array(16);
     bytes.set(cdb);
@@ -257,7 +260,7 @@ export class Initiator {
       immediateLength,
     });
     if (!options.immediate) this.cmdSn++;
-    const result = this.#collect(taskTag, data, segment);
+    const result = this.#collect(taskTag, data, segment, options.onR2t);
     this.send(header, data.subarray(0, immediateLength));
     if (unsolicitedEnd > immediateLength)
       this.#sendData(taskTag, NO_TAG, data, immediateLength, unsolicitedEnd, segment);
@@ -302,7 +305,12 @@ export class Initiator {
     this.#socket?.terminate();
   }
 
-  #collect(taskTag: number, data: Uint8Array, segment: number): Promise<CommandResult> {
+  #collect(
+    taskTag: number,
+    data: Uint8Array,
+    segment: number,
+    onR2t?: (r2t: R2t) => void,
+  ): Promise<CommandResult> {
     const pieces: Uint8Array[] = [];
     let received = 0;
     let r2ts = 0;
@@ -334,9 +342,11 @@ export class Initiator {
         received += segmentData.length;
         if (dataIn.status) finish(0, new Uint8Array(0), dataIn.status.residual, NO_RESIDUAL);
       } else if (opcode === RESPONSE.r2t) {
-        const { transferTag, bufferOffset, desiredLength } = decodeR2t(header);
+        const r2t = decodeR2t(header);
+        const { transferTag, bufferOffset, desiredLength } = r2t;
         r2ts++;
-        this.#sendData(taskTag, transferTag, data, bufferOffset, bufferOffset + desiredLength, segment);
+        if (onR2t) onR2t(r2t);
+        else this.#sendData(taskTag, transferTag, data, bufferOffset, bufferOffset + desiredLength, segment);
       } else if (opcode === RESPONSE.scsiResponse) {
         const response = decodeScsiResponse(header, segmentData);
         finish(response.status, response.sense, response.residual, response.bidiReadResidual);

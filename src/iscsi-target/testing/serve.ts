@@ -20,7 +20,7 @@ export interface Served {
   /** Ends in the order in which sessions were closed. */
   readonly ends: string[];
   /** Resolves with the next event of that kind, past ones included. */
-  event<K extends IscsiEvent["kind"]>(kind: K): Promise<Extract<IscsiEvent, { kind: K }>>;
+  readonly event: <K extends IscsiEvent["kind"]>(kind: K) => Promise<Extract<IscsiEvent, { kind: K }>>;
 }
 
 export interface ServeOptions {
@@ -78,7 +78,7 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
     device,
     events,
     ends,
-    async event(kind) {
+    event: async (kind) => {
       const isOfKind = (event: IscsiEvent): event is Extract<IscsiEvent, { kind: typeof kind }> =>
         event.kind === kind;
       const past = events.find(isOfKind);

@@ -16,7 +16,7 @@ import {
   type LoginStep,
 } from "../login/login-machine.ts";
 import type { LoginStatus } from "../login/status.ts";
-import { padded } from "../pdu/basic-header.ts";
+import { MAX_AHS_BYTES, padded } from "../pdu/basic-header.ts";
 import type { DiscoveryView } from "../session/send-targets.ts";
 import { ProtocolError } from "../wire/bytes.ts";
 import { Framer } from "../wire/framer.ts";
@@ -134,8 +134,8 @@ export class Connection implements Link {
     this.#relieve(session.outbox.isCongested);
     const farewell = this.#farewell;
     if (farewell && session.isQuiet && !this.#output.isBlocked) {
-      this.#socket.end();
       void this.#finish(farewell.end, farewell.why);
+      this.#socket.end();
     }
   }
 
@@ -164,8 +164,10 @@ export class Connection implements Link {
 
   /** Cuts the connection; resolves when the session's owner is done with it. */
   close(end: SessionEnd, why: string): Promise<void> {
+    // In this order: Bun calls back that the socket is closed before `terminate` returns.
+    const finished = this.#finish(end, why);
     if (!this.#isGone) this.#socket.terminate();
-    return this.#finish(end, why);
+    return finished;
   }
 
   /** Takes no new commands, and closes once those in flight are answered, or the grace is over. */
@@ -251,6 +253,7 @@ export class Connection implements Link {
     this.#framer.headerDigest = this.#digests.headerDigest;
     this.#framer.dataDigest = this.#digests.dataDigest;
     this.#framer.maxDataBytes = OUR_MAX_RECV_DATA_BYTES;
+    this.#framer.maxAhsBytes = MAX_AHS_BYTES;
     this.#framer.receiver = opened.session;
   }
 

@@ -78,8 +78,11 @@ export class WriteTransfer {
       if (dataOut.final) this.#sequence = undefined;
       return undefined;
     }
-    if (!sequence || dataOut.transferTag !== sequence.transferTag)
+    if (!sequence || dataOut.transferTag !== sequence.transferTag) {
+      // Nobody can say whether the right data still comes; should it, it is dropped as that of an ended task.
+      if (dataOut.final) this.#sequence = undefined;
       return this.#wrong("unexpectedUnsolicitedData");
+    }
     const inOrder = dataOut.dataSn === sequence.nextDataSn && dataOut.bufferOffset === this.#received;
     const end = this.#received + dataOut.dataLength;
     // A solicited sequence ends where its R2T said; an unsolicited one may end earlier.

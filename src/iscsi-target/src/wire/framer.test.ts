@@ -73,6 +73,7 @@ describe("the framer", () => {
           const recorder = new Recorder();
           recorder.wanted = streams ? "stream" : "whole";
           const framer = new Framer(recorder, 1024);
+          framer.maxAhsBytes = 1020;
           framer.headerDigest = headerDigest;
           framer.dataDigest = dataDigest;
           for (let at = 0, i = 0; at < stream.length; i++) {
@@ -98,6 +99,7 @@ describe("the framer", () => {
     for (const digests of [false, true]) {
       const recorder = new Recorder();
       const framer = new Framer(recorder, 1024);
+      framer.maxAhsBytes = 1020;
       framer.headerDigest = digests;
       framer.dataDigest = digests;
       for (const byte of encode(pdus, digests, digests)) framer.push(Uint8Array.of(byte));

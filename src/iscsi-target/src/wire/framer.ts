@@ -7,15 +7,8 @@
  * when its digest must be checked before anything is believed, or when it is short. Long bodies are streamed
  * in multiples of STREAM_ALIGN bytes, so that a disk underneath is not written in odd fragments.
  */
-import {
-  DIGEST_BYTES,
-  HEADER_BYTES,
-  MAX_AHS_BYTES,
-  ahsBytesOf,
-  dataLengthOf,
-  padded,
-} from "../pdu/basic-header.ts";
-import { ProtocolError, getU8 } from "./bytes.ts";
+import { DIGEST_BYTES, HEADER_BYTES, MAX_AHS_BYTES, dataLengthOf, padded } from "../pdu/basic-header.ts";
+import { ProtocolError, getU24, getU8 } from "./bytes.ts";
 import { hasDigest } from "./crc32c.ts";
 
 export interface PduReceiver {
@@ -30,6 +23,7 @@ export interface PduReceiver {
 }
 
 const AHS_LENGTH_AT = 4;
+const DATA_LENGTH_AT = 5;
 const STREAM_ALIGN = 4096;
 /** Bodies up to this size are gathered when a chunk boundary cuts them: one copy is cheaper than a second disk write. */
 const GATHER_BYTES = 64 * 1024;
@@ -39,6 +33,8 @@ export class Framer {
   dataDigest = false;
   /** What we declared as MaxRecvDataSegmentLength: a longer data segment ends the connection. */
   maxDataBytes: number;
+  /** Login requests have no AHS; SCSI commands may have any that the length field can tell. */
+  maxAhsBytes = 0;
 
   /** Who gets the PDUs; it changes when the login is over. */
   receiver: PduReceiver;
@@ -70,10 +66,9 @@ export class Framer {
 
   #takeHead(chunk: Uint8Array, start: number): number {
     if (this.#headFilled === 0 && chunk.length - start >= HEADER_BYTES) {
-      const ahs = getU8(chunk, start + AHS_LENGTH_AT) * 4;
-      const length = HEADER_BYTES + ahs + (this.headerDigest ? DIGEST_BYTES : 0);
+      const length = this.#headLength(chunk, start);
       if (chunk.length - start >= length) {
-        this.#beginPdu(chunk.subarray(start, start + length), HEADER_BYTES + ahs);
+        this.#beginPdu(chunk.subarray(start, start + length));
         return start + length;
       }
     }
@@ -90,26 +85,34 @@ export class Framer {
     }
     if (this.#headFilled === due) {
       this.#headFilled = 0;
-      this.#beginPdu(head.subarray(0, due), HEADER_BYTES + ahsBytesOf(head));
+      this.#beginPdu(head.subarray(0, due));
     }
     return at;
   }
 
   #headDue(head: Uint8Array): number {
-    if (this.#headFilled < HEADER_BYTES) return HEADER_BYTES;
-    return HEADER_BYTES + ahsBytesOf(head) + (this.headerDigest ? DIGEST_BYTES : 0);
+    return this.#headFilled < HEADER_BYTES ? HEADER_BYTES : this.#headLength(head, 0);
   }
 
-  #beginPdu(head: Uint8Array, length: number): void {
+  /** Of BHS, AHS and digest; lengths beyond the limits are refused as soon as the BHS is there. */
+  #headLength(bytes: Uint8Array, at: number): number {
+    const ahs = getU8(bytes, at + AHS_LENGTH_AT) * 4;
+    const data = getU24(bytes, at + DATA_LENGTH_AT);
+    if (data > this.maxDataBytes)
+      throw new ProtocolError(
+        `a data segment of ${data} bytes is longer than the ${this.maxDataBytes} agreed`,
+      );
+    if (ahs > this.maxAhsBytes) throw new ProtocolError(`an AHS of ${ahs} bytes is out of place`);
+    return HEADER_BYTES + ahs + (this.headerDigest ? DIGEST_BYTES : 0);
+  }
+
+  #beginPdu(head: Uint8Array): void {
+    const length = this.headerDigest ? head.length - DIGEST_BYTES : head.length;
     // RFC 7143 section 7.7: at ErrorRecoveryLevel 0 a header digest error costs the connection.
     if (this.headerDigest && !hasDigest(head, length, 0, length))
       throw new ProtocolError("a header does not match its digest");
-    const header = head.length === length ? head : head.subarray(0, length);
+    const header = this.headerDigest ? head.subarray(0, length) : head;
     this.#dataLength = dataLengthOf(header);
-    if (this.#dataLength > this.maxDataBytes)
-      throw new ProtocolError(
-        `a data segment of ${this.#dataLength} bytes is longer than the ${this.maxDataBytes} agreed`,
-      );
     if (this.dataDigest && this.#dataLength > 0) this.#lastHeader = header.slice(0, HEADER_BYTES);
     this.#wanted = this.receiver.onHeader(header);
     if (this.#dataLength === 0) {
