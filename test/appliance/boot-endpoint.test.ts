@@ -7,6 +7,8 @@ import { describeWith } from "../support/tools.ts";
 
 const SERIAL = "100000008d3fa2c1";
 const KEY = "8d3fa2c1";
+/** Longer than Bun keeps a silent connection. */
+const SILENCE_MS = 12_000;
 
 let folder = temporaryFolder("boot");
 let server: TestServer;
@@ -137,6 +139,14 @@ test("pi wait ends with the last words about a Pi that comes no further", async 
     },
   });
 });
+
+test("pi wait waits through a long silence", async () => {
+  await start();
+  const wait = server.cli("pi", "wait", KEY, "--until", "kernel", "--timeout", "30s");
+  await Bun.sleep(SILENCE_MS);
+  await report({ stage: "kernel" });
+  expect((await wait).code).toBe(0);
+}, 40_000);
 
 test("nonsense is answered with its status and nothing happens", async () => {
   await start();

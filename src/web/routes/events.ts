@@ -8,8 +8,8 @@ import { problem, problems } from "../problem.ts";
 const LISTENERS_MAX = 256;
 /** A listener that is this many events behind does not read any more. */
 const UNREAD_MAX = 2 * 4096;
-/** A comment now and then keeps proxies from closing a quiet stream. */
-const HEARTBEAT_MS = 15_000;
+/** Bun ends a connection on a Unix socket that is silent for 10 s; proxies have their limits, too. */
+const HEARTBEAT_MS = 4_000;
 
 const NOTHING = (): void => undefined;
 
