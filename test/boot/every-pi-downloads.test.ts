@@ -106,6 +106,44 @@ for (const { name, label, hasRouter, dhcp, addressFrom } of NETWORKS) {
   });
 }
 
+describeWith(["root", "dnsmasq", "fdtoverlay"], "a Pi 4 whose EEPROM has another TFTP_PREFIX", () => {
+  let lan: Lan;
+  let outDir = "";
+
+  beforeAll(async () => {
+    await ensureBootShim();
+    outDir = await mkdtemp(join(tmpdir(), "prefix-"));
+    lan = await makeLan("prefix");
+    await lan.server.start("--interface", "eth0", ...SERVE_FLAGS);
+  }, BOOT_TOOLS_TIMEOUT_MS);
+
+  afterAll(async () => {
+    await lan?.dispose();
+    await rm(outDir, { recursive: true, force: true });
+  });
+
+  test.each([
+    ["its MAC", "mac", "10000000a1b2c311", "dc:a6:32:b2:c3:11", "dc-a6-32-b2-c3-11/"],
+    [
+      "a word that means nothing here: it goes on without one",
+      "attic",
+      "10000000a1b2c312",
+      "dc:a6:32:b2:c3:12",
+      "",
+    ],
+  ] as const)(
+    "gets its files below %s",
+    async (_words, prefix, serial, mac, below) => {
+      const tap = lan.lab.addTap();
+      const result = await runPi(lan.lab, { tap, profile: "pi4", serial, mac, outDir, prefix });
+      if (result.outcome === "stopped") throw new Error(describeStop(result));
+      expect(result.requests.findLast(({ kind }) => kind === "get")?.path).toBe(`${below}upstream/Image.gz`);
+      expect(result.cmdline).toContain(`pinetboot.server=${SERVER_ADDRESS}:8069`);
+    },
+    DOWNLOAD_MS,
+  );
+});
+
 test("every profile of the emulator is tried", () => {
   expect(PIS.map(({ profile }): string => profile)).toEqual(Object.keys(PROFILES));
 });

@@ -19,6 +19,8 @@ const PI3_MAC_WITHOUT_ARP = "aa:aa:aa:aa:aa:aa";
 export interface PowerOn {
   readonly board: Board;
   readonly wire: Wire;
+  /** The folder that the firmware asks below first, with its slash (TFTP_PREFIX of the EEPROM). */
+  readonly tftpPrefix: string;
   /** Multiplies every waiting time; 1 is a real Pi's patience. */
   readonly timeFactor: number;
   readonly onDhcp: (loader: string, outcome: DhcpOutcome) => void;
@@ -49,12 +51,11 @@ export async function bootPi(power: PowerOn): Promise<Started> {
   const [first, second] = board.profile.loaders;
   const files = await connect(stack, power, first);
   const machine = machineOf(board);
-  const serialPrefix = `${board.serial.slice(-8)}/`;
-  if (board.profile.model === "pi4") return start(board, await runPi4(files, machine, serialPrefix));
-  if (board.profile.model === "pi5") return start(board, await runPi5(files, machine, serialPrefix));
+  if (board.profile.model === "pi4") return start(board, await runPi4(files, machine, power.tftpPrefix));
+  if (board.profile.model === "pi5") return start(board, await runPi5(files, machine, power.tftpPrefix));
   await runRom(files);
   if (!second) throw new Error("a Pi 3 has two loaders");
-  return start(board, await runPi3(await connect(stack, power, second), machine, serialPrefix));
+  return start(board, await runPi3(await connect(stack, power, second), machine, power.tftpPrefix));
 }
 
 async function connect(stack: UdpStack, power: PowerOn, loader: Loader): Promise<TftpFiles> {

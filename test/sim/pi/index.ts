@@ -16,14 +16,16 @@ export interface PiOptions {
   readonly mac: string;
   /** Folder for the kernel and its companions; made when absent. */
   readonly outDir: string;
+  /** TFTP_PREFIX of the EEPROM: `serial` (the default), `mac`, or a folder's name. */
+  readonly prefix?: string;
   /** Multiplies a real Pi's waiting times; default 1. */
   readonly timeFactor?: number;
 }
 
 /** Switches an emulated Pi on and waits until its firmware starts a kernel or gives up. */
 export async function runPi(lab: Lab, options: PiOptions): Promise<PiResult> {
-  const { tap, profile, serial, mac, outDir, timeFactor = 1 } = options;
-  const flags = { tap, profile, serial, mac, out: outDir, "time-factor": `${timeFactor}` };
+  const { tap, profile, serial, mac, outDir, prefix = "serial", timeFactor = 1 } = options;
+  const flags = { tap, profile, serial, mac, out: outDir, prefix, "time-factor": `${timeFactor}` };
   const words = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]);
   const program = [process.execPath, join(import.meta.dir, "main.ts"), ...words];
   const pi = lab.spawn({ run: lab.switchRun }, program);

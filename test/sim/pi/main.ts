@@ -21,6 +21,7 @@ const { values } = parseArgs({
     serial: { type: "string", default: "" },
     mac: { type: "string", default: "" },
     out: { type: "string", default: "" },
+    prefix: { type: "string", default: "serial" },
     "time-factor": { type: "string", default: "1" },
   },
 });
@@ -31,6 +32,13 @@ function say(event: PiEvent): void {
 
 function isProfile(name: string): name is ProfileName {
   return Object.hasOwn(PROFILES, name);
+}
+
+/** TFTP_PREFIX 0 (the serial's low half), 2 (the MAC) or 1 (a word of the owner's). */
+function tftpPrefix(kind: string): string {
+  if (kind === "serial") return `${values.serial.slice(-8)}/`;
+  if (kind === "mac") return `${values.mac.replaceAll(":", "-")}/`;
+  return `${kind}/`;
 }
 
 async function save(dir: string, started: Started): Promise<PiEvent> {
@@ -55,6 +63,7 @@ async function main(): Promise<number> {
   try {
     const started = await bootPi({
       board,
+      tftpPrefix: tftpPrefix(values.prefix),
       wire: openTap(values.tap),
       timeFactor: Number(values["time-factor"]),
       onDhcp: (loader, outcome) => say({ event: "dhcp", loader, ...outcome }),
