@@ -12,6 +12,8 @@ const Settings = z.object({
   port: z.number().default(68),
   packets: z.array(z.string()),
   to: z.object({ address: z.string(), port: z.number() }),
+  /** Sends the packets again and again. */
+  repeatMs: z.number().optional(),
 });
 
 export type ClientSettings = z.input<typeof Settings>;
@@ -29,5 +31,10 @@ const socket = await openDeviceSocket({
     throw error;
   },
 });
-for (const packet of settings.packets) await socket.send(Uint8Array.fromHex(packet), settings.to);
+async function send(): Promise<void> {
+  for (const packet of settings.packets) await socket.send(Uint8Array.fromHex(packet), settings.to);
+}
+
+await send();
 say({ type: "sent" });
+if (settings.repeatMs !== undefined) setInterval(() => void send(), settings.repeatMs);

@@ -197,7 +197,7 @@ class Server implements DhcpServer {
     for (const step of steps) {
       switch (step.kind) {
         case "reply":
-          this.#reply(message, arrival, step);
+          this.#reply(step.request, arrival, step);
           break;
         case "probe":
           void this.#probe(step, message, arrival, post);

@@ -166,9 +166,15 @@ describe("giving an address", () => {
     expect(addresses).toEqual(["10.9.0.10", "10.9.0.11"]);
   });
 
-  test("a second DISCOVER during the probe starts no second one", () => {
-    machine.receive(message("DISCOVER", A), PORTS, now);
-    expect(kinds(machine.receive(message("DISCOVER", A), PORTS, now))).toEqual(["ignore"]);
+  test("a second DISCOVER during the probe starts no second one, and is the one that is answered", () => {
+    const [probe] = machine.receive(message("DISCOVER", A), PORTS, now);
+    if (probe?.kind !== "probe") throw new Error("no probe");
+    const again = { ...message("DISCOVER", A), xid: 78 };
+    expect(kinds(machine.receive(again, PORTS, now))).toEqual(["ignore"]);
+    expect(reply(machine.probed(probe.ticket, undefined, now))).toMatchObject({
+      request: again,
+      message: { xid: 78 },
+    });
   });
 
   test("the address that a client asks for is given when it is free, and only then", () => {

@@ -47,6 +47,8 @@ export type ServerArrival = Pick<Arrival, "clientPort" | "relayPort">;
 export type Step =
   | {
       readonly kind: "reply";
+      /** What is answered: the client's latest question, when it asked again during a probe. */
+      readonly request: DhcpMessage;
       readonly message: DhcpMessage;
       readonly type: "OFFER" | "ACK" | "NAK";
       readonly to: Endpoint;
@@ -61,7 +63,7 @@ export type Step =
 /** Opaque to the caller. */
 export interface ProbeTicket {
   readonly address: string;
-  readonly asked: Asked;
+  readonly client: Client;
 }
 
 /** A message with what the machine found out about it. */
@@ -79,7 +81,8 @@ const MAX_HOST_NAME = 255;
 export class ServerMachine {
   readonly #options: ServerMachineOptions;
   readonly #table: LeaseTable;
-  readonly #probes = new Map<string, Client>();
+  /** By address: the latest question of the client that it is probed for. */
+  readonly #probes = new Map<string, Asked>();
 
   constructor(options: ServerMachineOptions) {
     this.#options = options;
@@ -116,7 +119,9 @@ export class ServerMachine {
 
   /** Takes the result of a probe: the hardware address of whoever answered, or undefined for nobody. */
   probed(ticket: ProbeTicket, holderMac: string | undefined, nowMs: number): Step[] {
-    const { address, asked } = ticket;
+    const { address } = ticket;
+    const asked = this.#probes.get(address);
+    if (asked === undefined) return [];
     this.#probes.delete(address);
     if (holderMac === undefined || holderMac === asked.client.mac) {
       // While we waited, another client may have bound the address.
@@ -131,12 +136,15 @@ export class ServerMachine {
   /** The probe could not be made: the address is left alone. */
   abandon(ticket: ProbeTicket): void {
     this.#probes.delete(ticket.address);
-    this.#table.withdrawOffer(ticket.asked.client);
+    this.#table.withdrawOffer(ticket.client);
   }
 
   #discover(asked: Asked, nowMs: number): Step[] {
-    for (const client of this.#probes.values())
-      if (isSameClient(client, asked.client)) return ignore("its address is being probed already");
+    for (const [address, { client }] of this.#probes)
+      if (isSameClient(client, asked.client)) {
+        this.#probes.set(address, asked);
+        return ignore("its address is being probed; it is answered when that is done");
+      }
     const known =
       this.#table.offerTo(asked.client, nowMs) ?? this.#runningLease(asked.client, nowMs)?.address;
     if (known !== undefined && this.#table.isFreeFor(known, asked.client, nowMs))
@@ -160,8 +168,8 @@ export class ServerMachine {
     }
     // Held from now on, so that two clients are never probed for the same address.
     this.#table.offer(address, asked.client, nowMs);
-    this.#probes.set(address, asked.client);
-    return [{ kind: "probe", address, ticket: { address, asked } }];
+    this.#probes.set(address, asked);
+    return [{ kind: "probe", address, ticket: { address, client: asked.client } }];
   }
 
   #offer(asked: Asked, address: string, nowMs: number): Step[] {
@@ -269,6 +277,7 @@ export class ServerMachine {
     const relayedNak = type === "NAK" && message.giaddr !== NO_ADDRESS;
     return {
       kind: "reply",
+      request: message,
       type,
       to: this.#destination(message, arrival, type),
       delayMs: decision.delayMs ?? 0,
