@@ -119,13 +119,7 @@ export class AptRoot {
 
   /** Unpacks the files of a binary package into `dir`, which is made when it is missing. */
   async unpack(deb: string, dir: string): Promise<void> {
-    await mkdir(dir, { recursive: true });
-    await this.#run(["dpkg-deb", "-x", deb, dir], { signal: this.#options.signal });
-  }
-
-  /** Unpacks a source package with Debian's patches applied into `dir`, which must not be there yet. */
-  async unpackSource(dsc: string, dir: string): Promise<void> {
-    await this.#run(["dpkg-source", "--no-check", "-x", dsc, dir], { signal: this.#options.signal });
+    await unpackDeb(this.#run, deb, dir, this.#options.signal);
   }
 
   async #locate(packages: readonly string[], options: DownloadOptions): Promise<PackageFile[]> {
@@ -197,6 +191,17 @@ export class AptRoot {
   }
 }
 
+/** Unpacks the files of a binary package into `dir`, which is made when it is missing. */
+export async function unpackDeb(run: Run, deb: string, dir: string, signal?: AbortSignal): Promise<void> {
+  await mkdir(dir, { recursive: true });
+  await run(["dpkg-deb", "-x", deb, dir], { signal });
+}
+
+/** Unpacks a source package with Debian's patches applied into `dir`, which must not be there yet. */
+export async function unpackDsc(run: Run, dsc: string, dir: string, signal?: AbortSignal): Promise<void> {
+  await run(["dpkg-source", "--no-check", "-x", dsc, dir], { signal });
+}
+
 /** Folder of every downloaded file, by file name. */
 export function poolDir(cacheDir: string): string {
   return join(cacheDir, "debian", "pool");
@@ -224,7 +229,8 @@ export function parsePrintUris(text: string): PackageFile[] {
 
 /**
  * Read after the machine's own configuration, whose proxies and certificates are wanted; its lists,
- * preferences and hooks are not.
+ * preferences and hooks are not. A mirror whose lists have expired (a snapshot, one that lags) will do:
+ * the lock's sums say which bytes are right.
  */
 function aptConfiguration(dir: string, arch: string): string {
   return `#clear APT::Update;
@@ -233,6 +239,7 @@ APT::Architecture "${arch}";
 APT::Architectures { "${arch}"; };
 APT::Sandbox::User "root";
 Acquire::Languages "none";
+Acquire::Check-Valid-Until "false";
 Dir::Etc::SourceList "${dir}/sources.list";
 Dir::Etc::SourceParts "${dir}/empty";
 Dir::Etc::Preferences "/dev/null";

@@ -1,7 +1,8 @@
 /** Gets the packages of the lock, from the pool without asking anyone where they are there already. */
 import { join } from "node:path";
+import { run } from "../support/run.ts";
 import { ShimError } from "../support/shim-error.ts";
-import { AptRoot, isIntact, poolDir, versionOfDsc, type Download } from "./apt-root.ts";
+import { AptRoot, isIntact, poolDir, unpackDeb, unpackDsc, versionOfDsc, type Download } from "./apt-root.ts";
 import { type LockedPackage, type LockFile } from "./lock-file.ts";
 import { packageRow, PACKAGES, type PackageId, type PackageRow } from "./packages.ts";
 
@@ -79,9 +80,9 @@ export class PackageStore {
 
   /** Unpacks a binary package, or a source package with Debian's patches, into `dir`. */
   async unpack(fetched: FetchedPackage, dir: string): Promise<void> {
-    const root = await this.#root(fetched.row);
     const path = fetched.files.find((file) => /\.(deb|dsc)$/.test(file.fileName))?.path ?? "";
-    await (fetched.row.kind === "source" ? root.unpackSource(path, dir) : root.unpack(path, dir));
+    const unpackFile = fetched.row.kind === "source" ? unpackDsc : unpackDeb;
+    await unpackFile(run, path, dir, this.#options.signal);
   }
 
   /** A lock of the newest version of every package on the mirror; `today` is an ISO date. */
