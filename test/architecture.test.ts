@@ -30,11 +30,12 @@ function floorOf(path: string): string | undefined {
   return relative(join(root, "src"), path).split("/")[0];
 }
 
+/** What the shipped sources import; tests, and a package's `testing/` folder, may reach further. */
 async function ownImports(): Promise<Import[]> {
   const found: Import[] = [];
   const scanner = new Bun.Transpiler({ loader: "tsx" });
   for await (const file of new Glob("src/**/*.{ts,tsx}").scan(root)) {
-    if (/\.test\.tsx?$/.test(file)) continue;
+    if (/\.test\.tsx?$|\/testing\//.test(file)) continue;
     const source = await Bun.file(join(root, file)).text();
     const floor = floorOf(join(root, file)) ?? "";
     const typeImports = [...source.matchAll(/(?:import|export) type [^;]*? from "([^"]+)"/g)].map(

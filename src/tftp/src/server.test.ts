@@ -3,7 +3,7 @@ import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { readdirSync, readlinkSync } from "node:fs";
 import { fetchTftp, type FetchOptions } from "../../../test/sim/tftp-fetch.ts";
-import { pattern } from "../test/two-ends.ts";
+import { pattern } from "../testing/two-ends.ts";
 import type { TftpEvent, TftpServer, TftpServerOptions } from "./api.ts";
 import { TftpError } from "./codec/error-code.ts";
 import { decodePacket, encodePacket, type OptionList, type Packet } from "./codec/packet.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { pattern, runTwoEnds } from "../../test/two-ends.ts";
+import { pattern, runTwoEnds } from "../../testing/two-ends.ts";
 
 const conditions = fc.record({
   loss: fc.double({ min: 0, max: 0.15, noNaN: true }),

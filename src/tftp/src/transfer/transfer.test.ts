@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { pattern, runTwoEnds } from "../../test/two-ends.ts";
+import { pattern, runTwoEnds } from "../../testing/two-ends.ts";
 import type { TftpFile } from "../api.ts";
 import { TftpError } from "../codec/error-code.ts";
 import { agree } from "../codec/option.ts";
