@@ -1,6 +1,6 @@
 /** Who is answered over DHCP and who is not, with the whole server in a network of its own. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { chownSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { addRouter } from "../boot/router.ts";
 import { runPi } from "../sim/pi/index.ts";
@@ -13,7 +13,7 @@ const PI = { profile: "pi4", serial: "10000000a1b2c304", mac: "e4:5f:01:b2:c3:04
 const TIME_FACTOR = 0.1;
 const FLAGS = ["--interface", "eth0", "--http", "127.0.0.1:0", "--no-shim-build"];
 
-describeWith(["root", "dnsmasq", "udhcpc"], "serve on a network", () => {
+describeWith(["root", "dnsmasq", "udhcpc", "setpriv"], "serve on a network", () => {
   let folder = temporaryFolder("dhcp");
   let lab: Lab;
   let host: Host;
@@ -107,6 +107,26 @@ describeWith(["root", "dnsmasq", "udhcpc"], "serve on a network", () => {
     expect(await askForAddress(client)).toBe(bound);
     expect(second.ready.dhcp.interfaces).toEqual(["eth0"]);
   }, 60_000);
+
+  test("without the rights DHCP and TFTP say so in one line each with the remedy, and the rest is served", async () => {
+    chownSync(folder.path, 65_534, 65_534);
+    const user = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps", "-all"];
+    const server = await TestServer.start({
+      data: join(folder.path, "data"),
+      run: [...host.run, ...user, "--bounding-set", "-all"],
+      flags: FLAGS,
+      env: { HOME: folder.path, XDG_CACHE_HOME: folder.path },
+    });
+    servers.push(server);
+    expect(server.ready).toMatchObject({ tftp: null, dhcp: { mode: "off", interfaces: [] } });
+    expect(server.ready.iscsi).toBe("10.0.0.2:3260");
+    const failures = server.steps.filter(({ state }) => state === "fail");
+    expect(failures.map(({ detail }) => detail)).toEqual([
+      "TFTP cannot listen on UDP port 69: ports below 1024 need a right that this process lacks",
+      "DHCP cannot listen on UDP port 67: ports below 1024 need a right that this process lacks",
+    ]);
+    for (const { fix } of failures) expect(fix).toContain("setcap 'cap_net_bind_service,cap_net_raw=+ep'");
+  }, 30_000);
 
   test("a network that was not chosen is not told any login", async () => {
     lab.addWire(host, "eth1", { address: "10.0.9.2/24" });

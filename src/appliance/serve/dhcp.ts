@@ -47,12 +47,22 @@ const SAY_AGAIN_MS = 15_000;
  * another server already gives addresses where we should.
  */
 export async function startDhcp(options: DhcpOptions): Promise<DhcpService> {
+  // Of a start that fails its error says it all: what came before it is told when the service runs.
+  const beforeStart: DhcpEvent[] = [];
+  let tell = (event: DhcpEvent): void => void beforeStart.push(event);
+  const service = await start(options, (event) => tell(event));
+  tell = (event) => follow(options, event);
+  beforeStart.forEach(tell);
+  return service;
+}
+
+async function start(options: DhcpOptions, onEvent: (event: DhcpEvent) => void): Promise<DhcpService> {
   const teller = new Teller(options.events);
   const common = {
     ...(options.interfaces.length > 0 && { interfaces: options.interfaces }),
     port: options.port,
     pxePort: options.pxePort,
-    onEvent: (event: DhcpEvent) => follow(options, event),
+    onEvent,
   };
   const answer = (message: DhcpMessage, iface: DhcpInterface) => answerFor(options, teller, message, iface);
   if (options.mode === "proxy") {

@@ -81,12 +81,12 @@ export async function startServing(appliance: Appliance, options: ServeOptions):
     shimState: () => keeper.status.state,
   });
   pis.onChange = () => waiting.call();
-  const { image } = options.policy;
-  if (image !== undefined && !library.find(image))
+  const { adopt, image } = options.policy;
+  if (adopt === "default" && image !== undefined && !library.find(image))
     events.emit({
       stage: "server",
       state: "fail",
-      detail: `The image ${image} of --image is not in the library: a Pi that would get it waits`,
+      detail: `The image ${image} of --image is not in the library: no Pi gets it until it is`,
       fix: "pinetboot image list shows what there is.",
     });
   await keeper.start();

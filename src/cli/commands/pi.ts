@@ -10,7 +10,7 @@ import {
   SHIM_VARIANTS,
   type ShimVariant,
 } from "../../appliance/index.ts";
-import { PiSchema } from "../../web/index.ts";
+import { ImageSchema, PiSchema } from "../../web/index.ts";
 import { call, order, withApi, withServer } from "../backend.ts";
 import { type CommonFlags, commonFlags, text } from "../flags.ts";
 import { printJson, printTable } from "../output.ts";
@@ -27,9 +27,13 @@ const list = buildCommand({
   docs: { brief: "List the Pis", fullDescription: "Example:\n  pinetboot pi list" },
   parameters: { flags: commonFlags },
   async func(flags: CommonFlags) {
-    const pis = await withApi(flags, "pi list", (api) =>
-      call(api, "GET", "/api/pis", { schema: z.array(PiSchema) }),
+    const [pis, images] = await withApi(flags, "pi list", (api) =>
+      Promise.all([
+        call(api, "GET", "/api/pis", { schema: z.array(PiSchema) }),
+        call(api, "GET", "/api/images", { schema: z.array(ImageSchema) }),
+      ]),
     );
+    const nameOf = (id: string): string => images.find((image) => image.id === id)?.name ?? id.slice(0, 12);
     if (flags.json) printJson(pis);
     else
       printTable(
@@ -38,7 +42,10 @@ const list = buildCommand({
           { title: "PI", value: ({ key }) => key },
           { title: "MODEL", value: ({ model }) => model ?? "-" },
           { title: "ADDRESS", value: ({ address }) => address ?? "-" },
-          { title: "IMAGE", value: ({ assignment }) => assignment?.image.slice(0, 12) ?? "(none chosen)" },
+          {
+            title: "IMAGE",
+            value: ({ assignment }) => (assignment ? nameOf(assignment.image) : "(none chosen)"),
+          },
           { title: "LAST SEEN", value: ({ last_seen }) => last_seen.slice(0, 19).replace("T", " ") },
           { title: "LATEST", value: ({ latest }) => (latest ? `${latest.stage} ${latest.state}` : "-") },
         ],
