@@ -1,8 +1,35 @@
 /** `pinetboot serve` on a host of the lab, and its other commands beside it. */
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import type { Host, Lab } from "../sim/net/lab.ts";
 
-const MAIN = resolve(import.meta.dir, "../../src/cli/main.ts");
+const ROOT = resolve(import.meta.dir, "../..");
+
+/** How pinetboot is started: from source, or a binary somewhere. */
+export interface Program {
+  readonly command: readonly string[];
+  readonly env: Record<string, string | undefined>;
+}
+
+export const FROM_SOURCE: Program = {
+  command: [process.execPath, join(ROOT, "src/cli/main.ts")],
+  env: process.env,
+};
+
+/**
+ * Builds the binary into `dir` and returns it as it would be on another person's computer: alone, with neither the
+ * sources nor a cache beside it. The shim must be in the cache already.
+ */
+export async function buildBinary(dir: string): Promise<Program> {
+  const binary = join(dir, "pinetboot");
+  const build = Bun.spawn([process.execPath, join(ROOT, "build.ts"), "--quick", "--out", binary], {
+    stdout: "ignore",
+    stderr: "pipe",
+  });
+  const said = await new Response(build.stderr).text();
+  if ((await build.exited) !== 0) throw new Error(`build.ts: ${said}`);
+  return { command: [binary], env: { PATH: process.env["PATH"], HOME: dir } };
+}
+
 /** The start opens a database and binds ports; the rest of the time a busy machine may take. */
 const READY_MS = 60_000;
 
@@ -16,6 +43,8 @@ export class Server {
   readonly #lab: Lab;
   readonly #host: Host;
   readonly #dataDir: string;
+  /** May be changed before the start. */
+  program = FROM_SOURCE;
   #child: Bun.Subprocess<"ignore", "pipe", "pipe"> | undefined;
   readonly log: string[] = [];
 
@@ -27,8 +56,9 @@ export class Server {
 
   /** Starts `serve` and waits for its ready line. */
   async start(...flags: string[]): Promise<ReadyLine> {
-    const command = [process.execPath, MAIN, "serve", "--data", this.#dataDir, "--log", "json", ...flags];
-    const child = this.#lab.spawn(this.#host, command);
+    const { command, env } = this.program;
+    const words = ["serve", "--data", this.#dataDir, "--log", "json", ...flags];
+    const child = this.#lab.spawn(this.#host, [...command, ...words], { env });
     this.#child = child;
     void this.#keep(child.stderr);
     const { promise, resolve, reject } = Promise.withResolvers<ReadyLine>();
@@ -67,14 +97,9 @@ export class Server {
 
   /** Runs another command on the same data folder and returns its JSON document. */
   async command(...words: string[]): Promise<unknown> {
-    const child = this.#lab.spawn(this.#host, [
-      process.execPath,
-      MAIN,
-      ...words,
-      "--data",
-      this.#dataDir,
-      "--json",
-    ]);
+    const { command, env } = this.program;
+    const line = [...command, ...words, "--data", this.#dataDir, "--json"];
+    const child = this.#lab.spawn(this.#host, line, { env });
     const [stdout, stderr] = await Promise.all([
       new Response(child.stdout).text(),
       new Response(child.stderr).text(),
