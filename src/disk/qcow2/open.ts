@@ -9,7 +9,8 @@ import { decodeHeader, encodeHeader, HEADER_AREA_BYTES, HeaderError, type Qcow2H
 import { Journal, readJournal } from "./journal.ts";
 import { Mapping, readL1Table } from "./mapping.ts";
 import { OverlayMetadata } from "./metadata.ts";
-import { Overlay, ReadsUnderWay } from "./overlay.ts";
+import { Overlay } from "./overlay.ts";
+import { ReadsUnderWay } from "./reads-under-way.ts";
 import { rebuildRefcounts, type Recovery } from "./recover.ts";
 import {
   CLUSTER_BYTES,

@@ -6,12 +6,22 @@ import { checkRange } from "../disk-error.ts";
 import { GroupCommit } from "../host/group-commit.ts";
 import type { HostFile } from "../host/file.ts";
 import type { Extent, Layer } from "../layer.ts";
+import {
+  discardedParts,
+  isAllocated,
+  merged,
+  pieces,
+  roundDown,
+  roundUp,
+  type Piece,
+  type Range,
+} from "./pieces.ts";
+import type { ReadsUnderWay } from "./reads-under-way.ts";
 import { runsOf, sameEntry, type Change, type L2Entry, type Run } from "./entries.ts";
 import type { OverlayMetadata } from "./metadata.ts";
 import type { Recovery } from "./recover.ts";
 import {
   CLUSTER_BYTES,
-  guestClusterOf,
   hostOffset,
   NO_CLUSTER,
   SUBCLUSTER_BYTES,
@@ -90,7 +100,7 @@ export class Overlay implements Layer {
     checkRange(offset, length, this.sizeBytes);
     const changes: Change[] = [];
     const freed: HostCluster[] = [];
-    const holes: { offset: number; length: number }[] = [];
+    const holes: Range[] = [];
     for (const piece of pieces(offset, length)) {
       this.#zeroEdges(piece);
       const mask = this.#wholeSubclusters(piece);
@@ -100,10 +110,8 @@ export class Overlay implements Layer {
       changes.push([piece.cluster, entry]);
       if (old.host !== NO_CLUSTER && entry.host === NO_CLUSTER) freed.push(old.host);
       // Punching before the change is durable is right: old entry and hole together read as the zeros asked for.
-      for (const run of runsOf(old, 0, CLUSTER_BYTES)) {
-        const gone = run.place.kind === "data" ? discardedPart(run, mask) : [];
-        for (const part of gone)
-          holes.push({ offset: hostOffset(old.host) + part.offset, length: part.length });
+      for (const part of discardedParts(old, mask)) {
+        holes.push({ offset: hostOffset(old.host) + part.offset, length: part.length });
       }
     }
     if (changes.length > 0) this.metadata.change(changes, freed);
@@ -289,82 +297,4 @@ export class Overlay implements Layer {
     // A failure is not lost: the entries wait on, and the guest's next flush meets it.
     this.flush().catch(() => undefined);
   }
-}
-
-/** Reads that wait for the disk: a cluster that they may be reading is not given to other data before they are done. */
-export class ReadsUnderWay {
-  readonly #all = new Set<Promise<void>>();
-
-  async track(read: Promise<void>): Promise<void> {
-    this.#all.add(read);
-    try {
-      await read;
-    } finally {
-      this.#all.delete(read);
-    }
-  }
-
-  /** Resolves when the reads that are under way now are done, well or badly. */
-  async settled(): Promise<void> {
-    await Promise.allSettled(this.#all);
-  }
-}
-
-interface Piece {
-  readonly cluster: GuestCluster;
-  /** First byte within the cluster, and how many. */
-  readonly within: number;
-  readonly length: number;
-  /** Bytes of the range before this piece. */
-  readonly done: number;
-}
-
-/** Cuts a range of the disk at cluster boundaries. */
-function* pieces(offset: number, length: number): Generator<Piece> {
-  let done = 0;
-  while (done < length) {
-    const at = offset + done;
-    const within = at % CLUSTER_BYTES;
-    const size = Math.min(CLUSTER_BYTES - within, length - done);
-    yield { cluster: guestClusterOf(at), within, length: size, done };
-    done += size;
-  }
-}
-
-function roundDown(within: number): number {
-  return within - (within % SUBCLUSTER_BYTES);
-}
-
-function roundUp(within: number): number {
-  return Math.ceil(within / SUBCLUSTER_BYTES) * SUBCLUSTER_BYTES;
-}
-
-function isAllocated(entry: L2Entry, within: number): boolean {
-  return (entry.allocated & (1 << Math.floor(within / SUBCLUSTER_BYTES))) !== 0;
-}
-
-interface Range {
-  readonly offset: number;
-  readonly length: number;
-}
-
-/** The subclusters of a data run that the mask discards. */
-function* discardedPart(run: Run, mask: number): Generator<Range> {
-  for (let at = run.offset; at < run.offset + run.length; at += SUBCLUSTER_BYTES) {
-    if ((mask & (1 << (at / SUBCLUSTER_BYTES))) !== 0) yield { offset: at, length: SUBCLUSTER_BYTES };
-  }
-}
-
-/** Joins neighbours, so that a large discard is few system calls. */
-function* merged(ranges: readonly Range[]): Generator<Range> {
-  let open: { offset: number; length: number } | undefined;
-  for (const range of ranges) {
-    if (open && open.offset + open.length === range.offset) {
-      open.length += range.length;
-      continue;
-    }
-    if (open) yield open;
-    open = { ...range };
-  }
-  if (open) yield open;
 }

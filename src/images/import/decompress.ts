@@ -131,6 +131,8 @@ async function* through(decoder: Transform, source: Bytes, format: FormatName): 
 function reasonOf(error: unknown): string {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   if (code === "Z_BUF_ERROR") return "it ends in the middle: the file was cut off";
+  if (code.endsWith("windowTooLarge"))
+    return `its window is larger than ${2 ** (ZSTD_WINDOW_LOG_MAX - 20)} MiB`;
   if (code === "Z_DATA_ERROR" || code.startsWith("ZSTD"))
     return "it is damaged, or followed by something else";
   return error instanceof Error ? error.message : String(error);
