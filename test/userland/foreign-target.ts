@@ -1,5 +1,5 @@
 /** Somebody else's iSCSI target, tgt, on a host of the lab: the shim must work without our server too. */
-import type { Host, Lab } from "../sim/net/lab.ts";
+import type { Host, Lab, LabProcess } from "../sim/net/lab.ts";
 
 /** tgtd's control socket is found by a number that only one tgtd of the machine may have. */
 const CONTROL_PORT = 10_000 + (process.pid % 20_000);
@@ -13,10 +13,14 @@ export interface ForeignTargetOptions {
   readonly disks: Readonly<Record<number, string>>;
 }
 
-/** Starts tgtd and waits until the target can be logged in to. It ends with the lab. */
-export async function startForeignTarget(lab: Lab, host: Host, options: ForeignTargetOptions): Promise<void> {
+/** Starts tgtd and waits until the target can be logged in to. It ends with the lab, or when it is killed. */
+export async function startForeignTarget(
+  lab: Lab,
+  host: Host,
+  options: ForeignTargetOptions,
+): Promise<LabProcess> {
   const control = ["-C", String(CONTROL_PORT)];
-  lab.spawn(host, ["tgtd", "-f", ...control, "--iscsi", `portal=${options.address}:3260`]);
+  const daemon = lab.spawn(host, ["tgtd", "-f", ...control, "--iscsi", `portal=${options.address}:3260`]);
   const admin = (words: string): boolean => {
     const command = [...host.run, "tgtadm", ...control, "--lld", "iscsi", ...words.split(" ")];
     return Bun.spawnSync(command, { stderr: "ignore", stdout: "ignore" }).success;
@@ -32,4 +36,5 @@ export async function startForeignTarget(lab: Lab, host: Host, options: ForeignT
   for (const [lun, file] of Object.entries(options.disks))
     must(`--op new --mode logicalunit --tid 1 --lun ${lun} -b ${file}`);
   must("--op bind --mode target --tid 1 -I ALL");
+  return daemon;
 }

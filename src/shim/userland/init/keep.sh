@@ -1,11 +1,11 @@
-# The tmpfs that outlives switch_root. What lives in it is hidden under the target's root, so the target neither sees
+# The tmpfs that outlives switch_root, never swapped out: the swap may lie on the disk that it keeps alive. What lives in it is hidden under the target's root, so the target neither sees
 # nor unmounts it; it has its own /proc, /sys and /dev because the shim's are handed to the target.
 
 # busybox and iscsid take 2.4 MB; the rest is leases and locks of some bytes.
 KEEP_SIZE=4m
 
 keep_prepare() {
-  mount -t tmpfs -o mode=0700,size="$KEEP_SIZE" tmpfs "$KEEP"
+  mount -t tmpfs -o mode=0700,noswap,size="$KEEP_SIZE" tmpfs "$KEEP"
   mkdir -p "$KEEP/bin" "$KEEP/sbin" "$KEEP/proc" "$KEEP/sys" "$KEEP/dev" "$KEEP/lease" "$KEEP/run/lock/iscsi" \
     "$KEEP/etc/iscsi" "$KEEP/lib"
   mount -t proc proc "$KEEP/proc"

@@ -8,6 +8,8 @@ REPLACEMENT_TIMEOUT_SECONDS=86400
 PING_EVERY_SECONDS=10
 PING_ANSWER_SECONDS=20
 LOGIN_TIMEOUT_SECONDS=10
+# Of the 2 s that RFC 7143 has an initiator wait before it connects again, unless the target wants them.
+TIME_TO_WAIT_SECONDS=0
 # A disk shows up a moment after the login; slow targets take seconds to answer REPORT LUNS.
 DISK_PATIENCE_SECONDS=30
 
@@ -51,6 +53,7 @@ login_run() {
     -P "node.conn[0].timeo.noop_out_interval=$PING_EVERY_SECONDS" \
     -P "node.conn[0].timeo.noop_out_timeout=$PING_ANSWER_SECONDS" \
     -P "node.conn[0].timeo.login_timeout=$LOGIN_TIMEOUT_SECONDS" \
+    -P "node.session.iscsi.DefaultTime2Wait=$TIME_TO_WAIT_SECONDS" \
     -P node.session.initial_login_retry_max=1
   value=$(parameter iscsi.username)
   [ -z "$value" ] || set -- "$@" -u "$value" -w "$(parameter iscsi.password)" \
@@ -97,16 +100,16 @@ login_session() {
   done
 }
 
-# Sets DISK to the block device of the wanted LUN, without one wanted to the lowest.
+# Sets DISK to the block device of the wanted LUN, without one wanted to the first.
 login_wait_for_disk() {
   disk_waited=0
   while ! DISK=$(login_disk "$(parameter iscsi.lun)"); do
     disk_waited=$((disk_waited + 1))
-    if [ "$disk_waited" -gt "$DISK_PATIENCE_SECONDS" ]; then
+    if [ "$disk_waited" -gt $((DISK_PATIENCE_SECONDS * POLLS_PER_SECOND)) ]; then
       login_say_no_disk
       return 1
     fi
-    sleep 1
+    poll_pause
   done
 }
 
@@ -148,6 +151,7 @@ node.session.timeo.replacement_timeout = $REPLACEMENT_TIMEOUT_SECONDS
 node.conn[0].timeo.noop_out_interval = $PING_EVERY_SECONDS
 node.conn[0].timeo.noop_out_timeout = $PING_ANSWER_SECONDS
 node.conn[0].timeo.login_timeout = $LOGIN_TIMEOUT_SECONDS
+node.session.iscsi.DefaultTime2Wait = $TIME_TO_WAIT_SECONDS
 node.session.reopen_max = 0
 node.session.auth.chap_algs = MD5,SHA256
 $([ -z "$(parameter iscsi.username)" ] || printf 'node.session.auth.authmethod = CHAP')
@@ -156,7 +160,7 @@ CONF
   ISCSID=$KEPT
   adopt_waited=0
   while :; do
-    sleep 1
+    poll_pause
     adopt_waited=$((adopt_waited + 1))
     login_adopted && return 0
     if ! kill -0 "$ISCSID" 2>/dev/null; then
@@ -164,8 +168,8 @@ CONF
       say login fail "iscsid, which keeps the disk alive, ended" "its words are in the kernel's log above"
       return 1
     fi
-    [ $((adopt_waited % 15)) = 0 ] &&
-      say login progress "iscsid has not taken over the session after $adopt_waited s" "is the target still there?"
+    [ $((adopt_waited % (WORDS_EVERY_SECONDS * POLLS_PER_SECOND))) = 0 ] &&
+      say login progress "iscsid has not taken over the session yet" "is the target still there?"
   done
 }
 

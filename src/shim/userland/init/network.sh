@@ -4,8 +4,6 @@
 # Spanning tree keeps a switch port silent for 30 s and more after the link came up: be patient before trying another
 # interface, and never give up.
 LEASE_PATIENCE_SECONDS=45
-# How often a wait repeats its words.
-WORDS_EVERY_SECONDS=15
 
 network_up() {
   network_is_up && return 0
@@ -96,11 +94,12 @@ network_lease() {
     DHCP_CLIENT=$KEPT
     DHCP_INTERFACE=$INTERFACE
   fi
-  network_waited=0
+  network_polls=0
   while ! lease_read; do
     network_has_link "$INTERFACE" || { say network fail "$INTERFACE lost its link" "check the cable" && return 1; }
-    network_waited=$((network_waited + 1))
-    [ $((network_waited % WORDS_EVERY_SECONDS)) = 0 ] && say network progress \
+    network_polls=$((network_polls + 1))
+    network_waited=$((network_polls / POLLS_PER_SECOND))
+    [ $((network_polls % (WORDS_EVERY_SECONDS * POLLS_PER_SECOND))) = 0 ] && say network progress \
       "no DHCP answer on $INTERFACE after $network_waited s" \
       "is the cable in, is a router or pinetboot --dhcp server there?"
     if [ "$network_waited" -ge "$LEASE_PATIENCE_SECONDS" ]; then
@@ -109,7 +108,7 @@ network_lease() {
         "going on trying"
       return 1
     fi
-    sleep 1
+    poll_pause
   done
 }
 

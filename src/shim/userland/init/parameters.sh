@@ -30,7 +30,10 @@ parameters_from_endpoint() {
     clock_set "$(value_get endpoint clock)"
     case "$(value_get endpoint state)" in
       ready) return 0 ;;
-      waiting) say_once waiting parameters progress "$(endpoint_words "waiting for a choice on the server")" ;;
+      waiting)
+        say_once waiting parameters progress "$(endpoint_words "waiting for a choice on the server")"
+        sleep 1 # a server that does not hold its answer must not be flooded
+        ;;
       refused)
         say parameters fail "the server refused: $(endpoint_words "no reason given")" "look at the server's page"
         return 1

@@ -1,5 +1,14 @@
 # What the Pi says: one line on every console, and the same as a report for the boot endpoint.
 
+# How often a wait repeats its words.
+WORDS_EVERY_SECONDS=15
+# Waits look for their end this often: a boot has several of them in a row.
+POLLS_PER_SECOND=5
+
+poll_pause() {
+  sleep 0.2
+}
+
 # Every console that the kernel writes to, and the screen (tty1) even when no console= names it.
 say_open_consoles() {
   CONSOLES=
