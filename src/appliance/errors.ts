@@ -2,6 +2,7 @@
 
 export const ERROR_CODES = [
   "bad-request",
+  "not-permitted",
   "not-found",
   "in-use",
   "already-exists",

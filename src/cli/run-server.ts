@@ -40,7 +40,7 @@ export async function runServer(options: ServerOptions): Promise<void> {
       servers.push(listenUnix(createApi(context), folderPaths(options.dataFolder).socket));
       const api = listenApi(options, appliance, context);
       if (api) servers.push(api);
-      const given = dropPrivileges();
+      const given = dropPrivileges(options.dataFolder);
       if (given !== undefined) log.note(`Ports are bound; ${given}.`);
       log.ready(readyDocument(serving, api), readyWords(serving, api, options));
       await stopped;

@@ -7,6 +7,7 @@ import { z } from "@hono/zod-openapi";
 /** One status per code, so that a program may go by either. */
 const STATUS = {
   "bad-request": 400,
+  "not-permitted": 403,
   "not-found": 404,
   "in-use": 409,
   "already-exists": 409,

@@ -1,9 +1,11 @@
 /** The HTTP API: its shapes, its problems, its stream, and who may speak to it. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { z } from "zod";
 import { CreatedSessionSchema, LOOPBACK_FLAGS, temporaryFolder, TestServer } from "../support/pinetboot.ts";
+import { describeWith } from "../support/tools.ts";
 
 let folder = temporaryFolder("api");
 let server: TestServer;
@@ -99,6 +101,16 @@ describe("sessions", () => {
   });
 });
 
+describeWith(["root"], "a server of root", () => {
+  test("does not read for the users of a computer what they cannot read themselves; its owner's command may", async () => {
+    const path = join(folder.path, "secret.img");
+    writeFileSync(path, new Uint8Array(2 ** 20).fill(1), { mode: 0o600 });
+    const problem = await expectProblem(await send("POST", "/api/images", { path }), 403);
+    expect(problem.fix).toContain("pinetboot image import");
+    expect((await server.cli("image", "import", path, "--name", "secret")).code).toBe(0);
+  });
+});
+
 test("blank is always among the images", async () => {
   const images = z
     .array(z.looseObject({ id: z.string(), name: z.string(), size_bytes: z.number() }))
@@ -152,7 +164,7 @@ test("whatever is sent, the answer is one of the described, and never a failure 
       async (path, body) => {
         const response = await send(path.startsWith("/api/pis") ? "PUT" : "POST", path, body);
         await response.body?.cancel();
-        expect([200, 201, 202, 400, 404, 409]).toContain(response.status);
+        expect([200, 201, 202, 400, 403, 404, 409]).toContain(response.status);
       },
     ),
     { numRuns: 150 },

@@ -73,8 +73,16 @@ describeWith(["qemu-io", "curl"], "the binary", () => {
         "%{size_download}",
         `tftp://${server.ready.tftp}/8d3fa2c1/Image.gz`,
       ]);
-      if (shim) expect(Number(fetched.stdout)).toBeGreaterThan(10 ** 6);
-      else expect(fetched.code).not.toBe(0);
+      if (!shim) {
+        expect(fetched.code).not.toBe(0);
+        return;
+      }
+      expect(Number(fetched.stdout)).toBeGreaterThan(10 ** 6);
+      const tree = join(folder.path, "tree");
+      expect((await runProgram([...program, "shim", "extract", tree])).code).toBe(0);
+      expect(Bun.file(join(tree, "Image.gz")).size).toBe(Number(fetched.stdout));
+      const info = await runProgram([...program, "shim", "info"]);
+      expect(info.stdout).toContain("Image.gz");
     } finally {
       await server.stop("SIGKILL");
     }

@@ -11,18 +11,23 @@
  * capabilities from every thread.
  */
 import { ptr } from "bun:ffi";
+import { statSync } from "node:fs";
 import { sudoCaller } from "./caller.ts";
 import { loadPrivilegeCalls } from "./libc.ts";
 
+const CAP_DAC_OVERRIDE = 1;
 const CAP_NET_BIND_SERVICE = 10;
 const CAP_NET_RAW = 13;
-const KEPT = (1 << CAP_NET_BIND_SERVICE) | (1 << CAP_NET_RAW);
+const NETWORK = (1 << CAP_NET_BIND_SERVICE) | (1 << CAP_NET_RAW);
 /** _LINUX_CAPABILITY_VERSION_3 */
 const CAPABILITY_VERSION_3 = 0x20080522;
 const PR_SET_KEEPCAPS = 8;
 
-/** What was given away, in words for the log; undefined when there was nothing to give or no way to. */
-export function dropPrivileges(): string | undefined {
+/**
+ * What was given away, in words for the log; undefined when there was nothing to give or no way to.
+ * A plain root whose data folder is another user's must still write there.
+ */
+export function dropPrivileges(dataFolder: string): string | undefined {
   if (process.getuid?.() !== 0) return undefined;
   const libc = loadPrivilegeCalls();
   if (!libc) return undefined;
@@ -34,8 +39,10 @@ export function dropPrivileges(): string | undefined {
     must("setresuid", libc.setresuid(caller.uid, caller.uid, caller.uid));
   }
   // struct { u32 version; i32 pid; }, then twice { u32 effective, permitted, inheritable }: bits 0-31 and 32-63.
+  const foreign = caller === undefined && statSync(dataFolder).uid !== 0;
+  const kept = foreign ? NETWORK | (1 << CAP_DAC_OVERRIDE) : NETWORK;
   const header = new Uint32Array([CAPABILITY_VERSION_3, 0]);
-  const sets = new Uint32Array([KEPT, KEPT, 0, 0, 0, 0]);
+  const sets = new Uint32Array([kept, kept, 0, 0, 0, 0]);
   must("capset", libc.capset(ptr(header), ptr(sets)));
   return caller
     ? `running as user ${caller.uid}, with the rights to bind low ports alone`

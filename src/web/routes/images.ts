@@ -1,4 +1,5 @@
 /** `/api/images` and `/api/imports`. */
+import { statSync } from "node:fs";
 import { isAbsolute } from "node:path";
 import { createRoute, z } from "@hono/zod-openapi";
 import { ApplianceError } from "../../appliance/index.ts";
@@ -6,6 +7,8 @@ import { type ApiContext, newRouter } from "../context.ts";
 import { problems } from "../problem.ts";
 import { ImageInfoSchema, ImageSchema, ImportCreateSchema, ImportSchema } from "../schemas.ts";
 import { imageView, importView } from "../views.ts";
+
+const READABLE_BY_ALL = 0o004;
 
 const Id = z.object({ id: z.string().min(1).max(256) });
 const json = <T extends z.ZodType>(description: string, schema: T) => ({
@@ -43,7 +46,7 @@ const startImport = createRoute({
   request: { body: { required: true, content: { "application/json": { schema: ImportCreateSchema } } } },
   responses: {
     202: json("It has begun; follow it at /api/imports/{id}", ImportSchema),
-    ...problems(400, 409),
+    ...problems(400, 403, 409),
   },
 });
 
@@ -104,6 +107,7 @@ export function imageRoutes({ appliance }: ApiContext) {
           `${path} is not a whole path`,
           "Give the path from the root on.",
         );
+      if (c.env.via === "tcp") refuseSecretFile(path);
       return c.json(importView(jobs.start(path, name, () => pis.onChange())), 202);
     })
     .openapi(imports, (c) => c.json(jobs.all().map(importView), 200))
@@ -112,4 +116,18 @@ export function imageRoutes({ appliance }: ApiContext) {
       await jobs.cancel(c.req.valid("param").id);
       return c.body(null, 204);
     });
+}
+
+/**
+ * Every user of this computer reaches the TCP port: a server that runs as root must not read for them what they could
+ * not read themselves. The commands come by the socket, which is its owner's alone.
+ */
+function refuseSecretFile(path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (process.geteuid?.() !== 0 || !found || (found.mode & READABLE_BY_ALL) !== 0) return;
+  throw new ApplianceError(
+    "not-permitted",
+    `${path} is not readable by everyone, and this server runs as root`,
+    "Import it on the command line: pinetboot image import FILE",
+  );
 }
