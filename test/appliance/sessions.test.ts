@@ -1,5 +1,6 @@
 /** Disks as an initiator has them: identity, secrets, kill -9, removal, ephemeral ones. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import {
   CreatedSessionSchema,
@@ -176,9 +177,32 @@ describeWith(["qemu-io", "qemu-img", "iscsi-inq"], "a server that is killed", ()
   }, 60_000);
 });
 
+describeWith(["qemu-io", "qemu-img"], "a disk that a killed server left open", () => {
+  test("is whole for other programs after the next start and end, though nobody has logged in", async () => {
+    const folder = temporaryFolder("mended");
+    const data = join(folder.path, "data");
+    const first = await TestServer.start({ data });
+    try {
+      const session = await first.createSession({ image: "blank", size: "16M" });
+      expect((await writeUntilKilled(iscsiUrl(session), first)).acknowledged).toBeGreaterThan(50);
+      const second = await TestServer.start({ data });
+      expect(await second.stop()).toBe(0);
+      expect(readdirSync(join(data, "overlays"))).toEqual([`${session.id}.qcow2`]);
+      const overlay = join(data, "overlays", `${session.id}.qcow2`);
+      expect((await runProgram(["qemu-img", "check", overlay])).code).toBe(0);
+      const read = await runProgram(["qemu-io", "-f", "qcow2", "-c", `read ${writeArguments(0)}`, overlay]);
+      expect(read.stdout).toContain("read 4096/4096");
+      expect(read.stdout).not.toContain("failed");
+    } finally {
+      await first.stop("SIGKILL");
+      folder.dispose();
+    }
+  }, 60_000);
+});
+
 /** Addresses and a pattern that tell one write from every other. */
 function writeArguments(index: number): string {
-  return `-P ${(index % 255) + 1} ${((index * 7919) % 60_000) * 4}k 4k`;
+  return `-P ${(index % 255) + 1} ${((index * 7919) % 4000) * 4}k 4k`;
 }
 
 /** Writes block after block; kills the server in the middle; resolves with how many were acknowledged. */

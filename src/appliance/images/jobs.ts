@@ -24,7 +24,7 @@ export interface ImportJob {
 export const IMPORTS_AT_ONCE_MAX = 4;
 /** Ended jobs are kept so that their end can be read. */
 const ENDED_KEPT = 64;
-const PROGRESS_EVENT_MS = 2_000;
+const PROGRESS_EVENT_MS = 5_000;
 
 export class ImageJobs {
   readonly #library: ImageLibrary;

@@ -20,8 +20,14 @@ export function explainBindError(
   if (error instanceof ApplianceError) return error;
   const what = `${service} cannot listen on ${protocol.toUpperCase()} port ${port}`;
   switch (errnoOf(error)) {
-    case "EACCES":
     case "EPERM":
+      return new ApplianceError(
+        "port-unavailable",
+        `${service} needs a right that this process lacks: ${wordsOf(error)}`,
+        `sudo setcap 'cap_net_bind_service,cap_net_raw=+ep' ${program}   (or start it with sudo)`,
+        { cause: error },
+      );
+    case "EACCES":
       return new ApplianceError(
         "port-unavailable",
         `${what}: ports below 1024 need a right that this process lacks`,

@@ -170,7 +170,8 @@ export async function startServing(appliance: Appliance, options: ServeOptions):
           );
     if (dhcp) stops.push(() => dhcp.close());
 
-    stops.push(startChores(appliance));
+    const mended = sessions.mend();
+    stops.push(() => mended, startChores(appliance));
     const own = onLoopback ? LOOPBACK : outwardAddress(localAddresses(options.interfaces));
     const at = (service: { readonly port: number } | undefined): Endpoint | undefined =>
       service && { address: own, port: service.port };

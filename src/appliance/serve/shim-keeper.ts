@@ -18,8 +18,8 @@ import { formatDuration } from "../durations.ts";
 const BUILD_NICENESS = 15;
 /** While there is none and nobody builds here, someone else may: looking costs one stat. */
 const LOOK_AGAIN_MS = 5_000;
-/** An event every so often is enough for a build of ten minutes. */
-const PROGRESS_EVERY_MS = 2_000;
+/** A build of ten minutes is told by its steps, and within one by every twentieth of the whole. */
+const TELL_EVERY_FRACTION = 0.05;
 
 /** What the child says, one JSON document a line: the progress of `pinetboot shim build --progress json`. */
 const BuildLineSchema = z.object({
@@ -111,7 +111,7 @@ export class ShimKeeper {
   async #follow(child: Bun.Subprocess<"pipe", "pipe", "pipe">): Promise<void> {
     const words = new Response(child.stderr).text();
     let failure: BuildLine["error"];
-    let saidAt = 0;
+    let told: BuildLine = {};
     for await (const line of linesOf(child.stdout)) {
       const said = BuildLineSchema.parse(JSON.parse(line));
       if (said.error) failure = said.error;
@@ -122,8 +122,9 @@ export class ShimKeeper {
         fraction: said.fraction ?? null,
         etaSeconds: said.etaSeconds ?? null,
       };
-      if (Date.now() - saidAt < PROGRESS_EVERY_MS) continue;
-      saidAt = Date.now();
+      const advanced = (said.fraction ?? 0) - (told.fraction ?? 0) >= TELL_EVERY_FRACTION;
+      if (said.step === told.step && !advanced) continue;
+      told = said;
       this.#say("progress", progressWords(this.#status));
     }
     const code = await child.exited;

@@ -8,7 +8,7 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { createOverlay, removeOverlay } from "../../disk/qcow2/create.ts";
-import { openOverlay } from "../../disk/qcow2/open.ts";
+import { journalPath, openOverlay } from "../../disk/qcow2/open.ts";
 import type { Layer } from "../../disk/layer.ts";
 import type { ImageLibrary } from "../../images/library.ts";
 import { ApplianceError } from "../errors.ts";
@@ -76,6 +76,14 @@ export class SessionDisks {
         throw new ApplianceError("in-use", `Session ${session.id} is logged in`, "Log out first.");
       for (const { overlay } of session.luns) await removeOverlay(join(this.#folder, overlay));
     });
+  }
+
+  /** True for a session whose disk was open when the server was killed: what is to be mended is done at an opening. */
+  wasLeftOpen(session: SessionRecord): boolean {
+    return (
+      !this.#open.has(session.id) &&
+      session.luns.some(({ overlay }) => existsSync(journalPath(join(this.#folder, overlay))))
+    );
   }
 
   /** What the session's overlays take on the host's disk, in bytes. */

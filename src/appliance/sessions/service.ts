@@ -1,6 +1,6 @@
 /** What can be done with sessions: make, find, boot, reset, remove; and the rules of ephemeral ones and of expiry. */
 import type { ImageLibrary } from "../../images/library.ts";
-import { ApplianceError } from "../errors.ts";
+import { ApplianceError, wordsOf } from "../errors.ts";
 import type { EventLog } from "../events.ts";
 import { newSessionIdentity } from "../ids.ts";
 import type { StateDatabase } from "../state/database.ts";
@@ -121,6 +121,25 @@ export class SessionService {
       if (!session.persistent) await this.#throwAway(session, "a new boot");
     }
     this.#store.update(id, { bootId });
+  }
+
+  /**
+   * Mends the disks that a killed server left open, one after the other, so that each is whole for other programs too,
+   * whether or not anyone logs in again. A disk that cannot be mended is told; its login will be refused.
+   */
+  async mend(): Promise<void> {
+    for (const session of this.all().filter((candidate) => this.#parts.disks.wasLeftOpen(candidate))) {
+      try {
+        await this.#parts.disks.acquire(session);
+        await this.#parts.disks.release(session.id);
+      } catch (error) {
+        this.#say(
+          "fail",
+          `The disk of session ${session.id} cannot be opened: ${wordsOf(error)}`,
+          session.pi,
+        );
+      }
+    }
   }
 
   /** Opens the disks for a login. Every call wants one `left`. */
