@@ -7,7 +7,7 @@
  * The binary is written beside its place and renamed over it, so that one that runs is not disturbed.
  */
 import { existsSync } from "node:fs";
-import { rename, rm } from "node:fs/promises";
+import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { BunPlugin } from "bun";
@@ -68,7 +68,7 @@ async function compile(
   platform: Target | undefined,
 ): Promise<void> {
   const unfinished = join(dirname(outfile), `.${process.pid}.pinetboot-build`);
-  const runtime = platform === undefined ? undefined : runtimeFor(platform);
+  const runtime = platform === undefined ? undefined : await runtimeFor(platform);
   try {
     const result = await Bun.build({
       entrypoints: [ENTRY, ...WORKERS.map((worker) => join(ROOT, worker))],
@@ -106,11 +106,22 @@ function embedShim(bundle: ShimBundle | undefined): BunPlugin {
 }
 
 /**
- * Bun for another platform, out of the npm package `@oven/bun-<platform>` when that is installed: Bun would fetch it
- * from the public registry by itself, which is not there behind a mirror.
+ * Bun for another platform, as the npm package `@oven/bun-<platform>` of our own version: Bun would fetch it by itself
+ * from the public registry, which is not there behind a mirror, and npm knows the mirror.
  */
-function runtimeFor(platform: Target): string | undefined {
-  const name = platform.replace("arm64", "aarch64");
-  const path = join(ROOT, "node_modules", "@oven", `bun-${name}`, "bin", "bun");
-  return existsSync(path) ? path : undefined;
+async function runtimeFor(platform: Target): Promise<string> {
+  const name = `@oven/bun-${platform.replace("arm64", "aarch64")}`;
+  const folder = join(cacheFolder(), "runtime", `${platform}-${Bun.version}`);
+  const path = join(folder, "node_modules", name, "bin", "bun");
+  if (existsSync(path)) return path;
+  await mkdir(folder, { recursive: true });
+  const words = ["--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"];
+  const npm = Bun.spawn(
+    // Without force npm refuses a package that is not for this machine.
+    ["npm", "install", "--prefix", folder, "--force", ...words, `${name}@${Bun.version}`],
+    { stdio: ["ignore", "inherit", "inherit"] },
+  );
+  if ((await npm.exited) !== 0 || !existsSync(path))
+    throw new Error(`npm could not bring ${name}@${Bun.version}`);
+  return path;
 }
