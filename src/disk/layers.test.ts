@@ -1,5 +1,5 @@
 /** The contract of layers over each kind of layer, on real files and on simulated ones. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, test, setDefaultTimeout } from "bun:test";
 import { join } from "node:path";
 import { testLayer, type LayerUnderTest } from "../../test/support/layer-contract.ts";
 import { MemoryLayer } from "../../test/support/memory-layer.ts";
@@ -9,6 +9,9 @@ import { createOverlay } from "./qcow2/create.ts";
 import { openOverlay } from "./qcow2/open.ts";
 import { openRawFile } from "./raw-file.ts";
 import type { Layer } from "./layer.ts";
+
+// A machine that is busy with other things takes its time.
+setDefaultTimeout(60_000);
 
 const folder = temporaryFolder("layers");
 /** Not whole clusters, so that the last one is a partial one. */

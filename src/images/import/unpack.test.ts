@@ -1,5 +1,5 @@
 /** Unpacking: every format, whole or damaged in every way, and what is left of zeros. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, test, setDefaultTimeout } from "bun:test";
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import * as zlib from "node:zlib";
@@ -8,6 +8,9 @@ import { temporaryFolder } from "../../../test/support/temporary.ts";
 import { ImageError } from "../image-error.ts";
 import type { Bytes } from "./decompress.ts";
 import { unpack, type Unpacked } from "./unpack.ts";
+
+// A machine that is busy with other things takes its time.
+setDefaultTimeout(60_000);
 
 const folder = temporaryFolder("unpack");
 let count = 0;

@@ -31,15 +31,19 @@ self.addEventListener("message", (event: MessageEvent<ToWorker>) => {
 });
 
 async function run(source: Bytes, target: string): Promise<void> {
-  let saidAt = 0;
+  let saidAt = Number.NEGATIVE_INFINITY;
+  let last: Counters = { doneBytes: 0, writtenBytes: 0 };
   const onProgress = (counters: Counters): void => {
+    last = counters;
     const now = performance.now();
     if (now - saidAt < PROGRESS_EVERY_MS) return;
     saidAt = now;
     say({ type: "progress", ...counters });
   };
   try {
-    say({ type: "done", unpacked: await unpack(source, target, onProgress) });
+    const unpacked = await unpack(source, target, onProgress);
+    say({ type: "progress", ...last });
+    say({ type: "done", unpacked });
   } catch (error) {
     const { code, message, fix } = toImageError(error);
     say({ type: "failed", code, message, fix });
