@@ -124,7 +124,11 @@ export class Connection implements Link {
   /** Sends what there is to send, now that something has changed: the outbox, or the room in the socket. */
   wake(): void {
     const session = this.#opened?.session;
-    if (!session || this.#isClosed) return;
+    if (this.#isClosed) return;
+    if (!session) {
+      this.#finishLoginAnswer();
+      return;
+    }
     try {
       if (this.#output.flush(session.outbox, this.#digests)) setImmediate(() => this.wake());
     } catch (error) {
@@ -137,6 +141,12 @@ export class Connection implements Link {
       void this.#finish(farewell.end, farewell.why);
       this.#socket.end();
     }
+  }
+
+  /** The last login response may have found the socket full. */
+  #finishLoginAnswer(): void {
+    this.#output.retry();
+    if (this.#farewell && !this.#output.isBlocked) this.#socket.end();
   }
 
   /** The TCP connection is gone. */
@@ -158,7 +168,9 @@ export class Connection implements Link {
       void this.close("drop", "");
     } else if (this.#opened && nowMs - this.#heardMs >= this.#host.limits.pingIntervalMs) {
       this.#heardMs = nowMs;
-      this.#opened.session.ping();
+      // Who is asked for the targets is done in a moment; an idle discovery session is one that was forgotten.
+      if (this.#opened.session.isDiscovery) void this.close("drop", "The discovery session was idle.");
+      else this.#opened.session.ping();
     }
   }
 
@@ -275,7 +287,7 @@ export class Connection implements Link {
     this.#reply(reply);
     this.#farewell = { end: "drop", why: reason };
     this.#deadlineMs = this.#host.now() + LINGER_MS;
-    if (!this.#output.isBlocked) this.#socket.end();
+    this.#finishLoginAnswer();
   }
 
   #reportFailure(status: LoginStatus, reason: string): void {

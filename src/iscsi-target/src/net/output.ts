@@ -48,6 +48,11 @@ export class Output {
     else this.#write(bytes);
   }
 
+  /** Sends what the socket did not take before. */
+  retry(): void {
+    if (this.#tail) this.#write(this.#tail);
+  }
+
   /** Sends what there is; true when it stopped only to let others have their turn. */
   flush(outbox: Outbox, digests: Digests): boolean {
     if (this.#tail && !this.#write(this.#tail)) return false;

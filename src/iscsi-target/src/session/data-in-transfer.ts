@@ -6,14 +6,9 @@
 import { encodeDataIn } from "../pdu/data-in.ts";
 import type { Residual } from "../pdu/scsi-response.ts";
 import { type Batch, MAX_SEND_DATA_BYTES } from "./batch.ts";
+import type { DataSource } from "./data-source.ts";
 import type { Outgoing } from "./outbox.ts";
 import type { Task } from "./task.ts";
-
-/** Where the bytes come from: parameter data, or the device. */
-export interface DataSource {
-  tryRead(into: Uint8Array, position: number): boolean;
-  read(into: Uint8Array, position: number): Promise<void>;
-}
 
 export interface DataInTerms {
   readonly maxDataBytes: number;

@@ -23,11 +23,12 @@ import {
   taskManagementResponse,
   textResponse,
 } from "./answers.ts";
+import { type DataSink, IGNORED_DATA } from "./data-sink.ts";
 import { CommandWindow } from "./command-window.ts";
 import { Outbox, type Outgoing } from "./outbox.ts";
 import type { DiscoveryView } from "./send-targets.ts";
 import { type Peer, manageTasks } from "./task-management.ts";
-import { type DataSink, TaskSet } from "./task-set.ts";
+import { TaskSet } from "./task-set.ts";
 import { TextExchange } from "./text-exchange.ts";
 
 /** What the session asks of its connection. */
@@ -46,8 +47,6 @@ export interface SessionHost {
 const MAX_IMMEDIATE_COMMANDS = 32;
 const CMD_SN_AT = 24;
 
-const IGNORE: DataSink = { data: () => undefined, end: () => undefined, lost: () => undefined };
-
 export class Session implements PduReceiver, Numbers, Peer {
   readonly outbox = new Outbox();
   readonly tasks: TaskSet;
@@ -57,7 +56,7 @@ export class Session implements PduReceiver, Numbers, Peer {
   readonly #window: CommandWindow;
   readonly #text: TextExchange;
   #statSn: number;
-  #sink: DataSink = IGNORE;
+  #sink: DataSink = IGNORED_DATA;
   #inFlight = 0;
   #idle: (() => void)[] = [];
   #isClosing = false;
@@ -109,6 +108,10 @@ export class Session implements PduReceiver, Numbers, Peer {
     return this.#units;
   }
 
+  get isDiscovery(): boolean {
+    return this.#login.target === undefined;
+  }
+
   /** No command is under way and everything has been said. */
   get isQuiet(): boolean {
     return this.tasks.size === 0 && this.outbox.isEmpty;
@@ -129,7 +132,7 @@ export class Session implements PduReceiver, Numbers, Peer {
 
   /** Pings the initiator, unless an earlier ping is unanswered: some never answer, and are alive all the same. */
   ping(): void {
-    if (this.#isPingOpen || this.#isClosing) return;
+    if (this.#isPingOpen || this.#isClosing || this.isDiscovery) return;
     this.#isPingOpen = true;
     this.#pings = (this.#pings % 0x7fffffff) + 1;
     this.#send(nopPing(this, this.#pings));
@@ -138,7 +141,7 @@ export class Session implements PduReceiver, Numbers, Peer {
 
   onHeader(header: Uint8Array): "whole" | "stream" {
     const opcode = opcodeOf(header);
-    this.#sink = IGNORE;
+    this.#sink = IGNORED_DATA;
     switch (opcode) {
       case REQUEST.scsiCommand:
         return this.#scsiCommand(header);
@@ -178,7 +181,7 @@ export class Session implements PduReceiver, Numbers, Peer {
 
   #scsiCommand(header: Uint8Array): "stream" {
     const command = decodeScsiCommand(header);
-    if (this.#login.target === undefined) return this.#reject(REJECT_REASON.protocolError, header);
+    if (this.isDiscovery) return this.#reject(REJECT_REASON.protocolError, header);
     if (command.immediate && this.tasks.immediateCount >= MAX_IMMEDIATE_COMMANDS)
       return this.#reject(REJECT_REASON.tooManyImmediate, header);
     if (!this.#admit(header)) return "stream";
@@ -192,7 +195,7 @@ export class Session implements PduReceiver, Numbers, Peer {
 
   #dataOut(header: Uint8Array): "stream" {
     const wrong = (reason: number): void => void this.#reject(reason, header);
-    this.#sink = this.tasks.dataOut(decodeDataOut(header), wrong) ?? IGNORE;
+    this.#sink = this.tasks.dataOut(decodeDataOut(header), wrong) ?? IGNORED_DATA;
     return "stream";
   }
 

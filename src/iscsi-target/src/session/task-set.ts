@@ -7,19 +7,20 @@ import type { DataOut } from "../pdu/data-out.ts";
 import { REJECT_REASON } from "../pdu/reject.ts";
 import { NO_TAG } from "../pdu/basic-header.ts";
 import type { ScsiCommand } from "../pdu/scsi-command.ts";
-import { NO_RESIDUAL, residualOf } from "../pdu/scsi-response.ts";
+import { residualOf } from "../pdu/scsi-response.ts";
 import { type UnitSet, planCommand } from "../scsi/execute.ts";
 import { MAX_GATHER_BYTES, MAX_SESSION_GATHER_BYTES } from "../scsi/limits.ts";
 import type { Plan } from "../scsi/plan.ts";
-import { SenseError, encodeFixedSense, senseOfDeviceError } from "../scsi/sense.ts";
+import { SenseError, senseOfDeviceError } from "../scsi/sense.ts";
 import type { Unit } from "../scsi/unit.ts";
 import { type Numbers, readyToTransfer, scsiResponse } from "./answers.ts";
-import { DataInTransfer, type DataSource } from "./data-in-transfer.ts";
+import { DataInTransfer } from "./data-in-transfer.ts";
+import { CommandOnly, type DataSink } from "./data-sink.ts";
+import { type DataSource, deviceSource, parameterSource } from "./data-source.ts";
 import type { Outgoing } from "./outbox.ts";
+import { answerTo } from "./task-answer.ts";
 import { Task } from "./task.ts";
 import { WriteTransfer } from "./write-transfer.ts";
-
-const STATUS = { good: 0x00, checkCondition: 0x02 } as const;
 
 export interface TaskSetHost extends Numbers {
   send(outgoing: Outgoing): void;
@@ -29,14 +30,6 @@ export interface TaskSetHost extends Numbers {
   release(task: Task): void;
   countRead(bytes: number): void;
   countWritten(bytes: number): void;
-}
-
-/** What takes the data segment of the PDU that is coming in. */
-export interface DataSink {
-  data(bytes: Uint8Array, offset: number): void;
-  end(): void;
-  /** The data did not match its digest and is lost. */
-  lost(): void;
 }
 
 export class TaskSet {
@@ -316,22 +309,7 @@ export class TaskSet {
 
   #respond(task: Task): void {
     if (task.aborted) return;
-    const { command, failure, transfer } = task;
-    const { expectedLength, bidiReadLength, taskTag, read, write } = command;
-    const isBidirectional = read && write;
-    // With nothing expected the residual is about whatever the command would have moved.
-    const due = expectedLength === 0 ? task.dueOut + task.dueIn : write ? task.dueOut : task.dueIn;
-    const moved = failure ? (transfer?.received ?? 0) : due;
-    const answer = {
-      taskTag,
-      status: failure ? STATUS.checkCondition : STATUS.good,
-      sense: failure ? encodeFixedSense(failure) : new Uint8Array(0),
-      residual: residualOf(expectedLength, moved),
-      bidiReadResidual: isBidirectional
-        ? residualOf(bidiReadLength ?? 0, failure ? 0 : task.dueIn)
-        : NO_RESIDUAL,
-      expDataSn: task.dataInCount + (transfer?.r2tCount ?? 0),
-    };
+    const answer = answerTo(task);
     const hooks = { isAborted: () => task.aborted, laid: () => this.#forget(task) };
     this.#host.send(scsiResponse(this.#host, answer, hooks));
   }
@@ -346,42 +324,4 @@ export class TaskSet {
     if (!unit) throw new SenseError("lunNotSupported");
     return unit;
   }
-}
-
-/** A command without data of the initiator: any that it sends all the same is dropped. */
-class CommandOnly implements DataSink {
-  readonly #run: () => void;
-
-  constructor(run: () => void) {
-    this.#run = run;
-  }
-
-  data(): void {
-    // RFC 7143 11.3.1: immediate data without the W bit belongs to nothing.
-  }
-
-  end(): void {
-    this.#run();
-  }
-
-  lost(): void {
-    this.#run();
-  }
-}
-
-function parameterSource(bytes: Uint8Array): DataSource {
-  return {
-    tryRead(into, position) {
-      into.set(bytes.subarray(position, position + into.length));
-      return true;
-    },
-    read: () => Promise.reject(new Error("parameter data is at hand")),
-  };
-}
-
-function deviceSource({ device }: Unit, offset: number): DataSource {
-  return {
-    tryRead: (into, position) => device.tryRead(into, offset + position),
-    read: (into, position) => device.read(into, offset + position),
-  };
 }
