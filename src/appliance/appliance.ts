@@ -63,6 +63,7 @@ export async function openAppliance({ dataFolder, purpose }: ApplianceOptions): 
     );
     const sessions = new SessionService({ database, library, disks, events });
     const registry = new PiRegistry(database.sqlite);
+    registry.onTrouble = (detail) => events.emit({ stage: "server", state: "fail", detail });
     registry.onJoin = (from, to) => sessions.movePi(from, to);
     const imports = new ImageJobs(library, events);
     return {

@@ -70,6 +70,29 @@ describeWith(["root", "qemu-io", "qemu-img", "mount"], "a full disk", () => {
     expect((await qemuIo(iscsiUrl(session), "write -P 1 0 1M", "flush")).code).toBe(0);
   }, 30_000);
 
+  test("keeps no Pi from its disk that is there, and tells a new one on its screen why it waits", async () => {
+    const image = join(folder.path, "one.img");
+    await Bun.write(image, new Uint8Array(2 ** 20).fill(1));
+    expect((await server.cli("image", "import", image, "--name", "one")).code).toBe(0);
+    for (const key of ["8d3fa2c1", "8d3fa2c2"])
+      expect((await server.cli("pi", "assign", key, "--image", "one", "--ephemeral")).code).toBe(0);
+    const ask = async (serial: string, boot: string): Promise<string> => {
+      const query = new URLSearchParams({ serial, boot });
+      return (await fetch(`http://${server.ready.report}/v1/parameters?${query}`)).text();
+    };
+    expect(await ask("8d3fa2c1", "boot-1")).toContain("state=ready");
+    await fill(0);
+    // SQLite has some pages of its log already: the first few writes may fit.
+    const boots = Array.from({ length: 20 }, (_, index) => `boot-${index + 2}`);
+    for (const boot of boots) expect(await ask("8d3fa2c1", boot)).toContain("state=ready");
+    await server.step(({ detail }) => detail.includes("could not be written"));
+    const refused = await ask("8d3fa2c2", "boot-1");
+    expect(refused).toContain("state=refused");
+    expect(refused).toContain("Make room");
+    rmSync(filler);
+    expect(await ask("8d3fa2c2", "boot-1")).toContain("state=ready");
+  }, 30_000);
+
   test("refuses a new session in words when its record cannot be kept", async () => {
     await fill(0);
     // SQLite has some pages of its log already: the first few records may fit.

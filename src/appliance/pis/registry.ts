@@ -1,5 +1,6 @@
 /** The Pis that were seen, in SQLite with a copy in memory. Seeing one again under a better name joins the records. */
 import type { Database } from "bun:sqlite";
+import { wordsOf } from "../errors.ts";
 import {
   type Assignment,
   BOOT_MODES,
@@ -33,6 +34,8 @@ export class PiRegistry {
   readonly #sqlite: Database;
   readonly #now: () => number;
   readonly #byKey = new Map<string, PiRecord>();
+  /** Called with words when a sighting could not be written. */
+  onTrouble: (words: string) => void = () => undefined;
   /** Called when what was recorded under one key belongs to another from now on. */
   onJoin: (from: string, to: string) => void = () => undefined;
 
@@ -102,7 +105,7 @@ export class PiRegistry {
     // What was known under the MAC alone, or under another key of the same Pi, is this Pi's now.
     const byMac = mac === undefined ? undefined : this.#byKey.get(mac);
     const joined = { ...record, assignment: record.assignment ?? byMac?.assignment ?? null };
-    this.#write(joined);
+    this.#writeIfPossible(joined);
     for (const former of [known, byMac])
       if (former && former.key !== joined.key) this.#join(former.key, joined.key);
     return joined;
@@ -146,6 +149,16 @@ export class PiRegistry {
   forget(key: string): void {
     this.#sqlite.query("DELETE FROM pis WHERE key = ?").run(key);
     this.#byKey.delete(key);
+  }
+
+  /** A full disk keeps no Pi from booting: it is known until the server ends, and the trouble is told. */
+  #writeIfPossible(record: PiRecord): void {
+    try {
+      this.#write(record);
+    } catch (error) {
+      this.#byKey.set(record.key, record);
+      this.onTrouble(`Pi ${record.key} could not be recorded: ${wordsOf(error)}`);
+    }
   }
 
   #write(record: PiRecord): void {

@@ -12,6 +12,7 @@ import { type BootParameters, type IscsiParameters, renderParameters } from "../
 import { RateLimit } from "../boot/rate.ts";
 import type { Assignment, PiRecord } from "../pis/record.ts";
 import type { BootPlan } from "../decide.ts";
+import { toApplianceError } from "../errors-of-floors.ts";
 import type { EventLog } from "../events.ts";
 import { IQN_PREFIX } from "../ids.ts";
 import {
@@ -113,9 +114,14 @@ async function giveParameters(
     events.emit({ pi: pi.key, stage: "parameters", state: "fail", detail: wordsOfPlan(plan), fix: plan.fix });
     return text(answer("refused", `${wordsOfPlan(plan)}. ${plan.fix}`));
   }
-  return text(
-    await readyAnswer(options, { pi, caller, assignment: plan.assignment, local: reached(url, remote) }),
-  );
+  try {
+    const chosen = { pi, caller, assignment: plan.assignment, local: reached(url, remote) };
+    return text(await readyAnswer(options, chosen));
+  } catch (error) {
+    const { message, fix } = toApplianceError(error);
+    events.emit({ pi: pi.key, stage: "parameters", state: "fail", detail: message, fix: fix ?? null });
+    return text(answer("refused", fix === undefined ? message : `${message}. ${fix}`));
+  }
 }
 
 interface Chosen {

@@ -8,7 +8,7 @@ import {
   type Target,
   type TargetDirectory,
 } from "iscsi-target-ts";
-import { errnoOf, wordsOf } from "../errors.ts";
+import { toApplianceError } from "../errors-of-floors.ts";
 import type { EventLog } from "../events.ts";
 import { unitNaa, unitSerialNumber } from "../ids.ts";
 import { isServed } from "../net/addresses.ts";
@@ -119,15 +119,12 @@ async function openSession(session: SessionRecord, { sessions, events }: IscsiOp
       closed: (reason) => sessions.left(session.id, reason === "logout"),
     };
   } catch (error) {
-    const words = `The disk of session ${session.id} cannot be opened: ${wordsOf(error)}`;
-    events.emit({ pi: session.pi, stage: "login", state: "fail", detail: words, fix: fixOf(error) });
-    throw new LoginReject("targetRemoved", words);
+    const { code, message, fix } = toApplianceError(error);
+    const words = `The disk of session ${session.id} cannot be opened: ${message}`;
+    events.emit({ pi: session.pi, stage: "login", state: "fail", detail: words, fix: fix ?? null });
+    // An initiator that is told of a lack of resources tries again; one whose target is removed does not.
+    throw new LoginReject(code === "not-found" ? "targetRemoved" : "outOfResources", words);
   }
-}
-
-function fixOf(error: unknown): string | null {
-  if (errnoOf(error) === "ENOSPC") return "Make room on the disk of the data folder.";
-  return "pinetboot session list shows its images; pinetboot image list what is in the library.";
 }
 
 function tell({ sessions, events }: Pick<IscsiOptions, "sessions" | "events">, event: IscsiEvent): void {

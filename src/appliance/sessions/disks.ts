@@ -116,7 +116,11 @@ export class SessionDisks {
     const path = join(this.#folder, overlay);
     const image = this.#library.find(id);
     if (!image)
-      throw new ApplianceError("not-found", `The image ${id} of session ${session.id} is not in the library`);
+      throw new ApplianceError(
+        "not-found",
+        `The image ${id} of session ${session.id} is not in the library`,
+        "Import it again: the same content has the same id.",
+      );
     const name = id === BLANK ? undefined : this.#library.backingName(image, this.#folder);
     if (!existsSync(path))
       await createOverlay(path, {

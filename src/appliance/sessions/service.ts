@@ -120,7 +120,7 @@ export class SessionService {
       await this.live.disconnect(session.iqn);
       if (!session.persistent) await this.#throwAway(session, "a new boot");
     }
-    this.#store.update(id, { bootId });
+    this.#keep(id, { bootId });
   }
 
   /**
@@ -142,20 +142,36 @@ export class SessionService {
     }
   }
 
-  /** Opens the disks for a login. Every call wants one `left`. */
+  /** Opens the disks for a login. Every call that does not throw wants one `left`. */
   async enter(session: SessionRecord): Promise<readonly OpenDisk[]> {
     const { loggedOutAt, persistent } = session;
     if (!persistent && loggedOutAt !== null && this.#now() - loggedOutAt >= EPHEMERAL_GRACE_MS)
       await this.#throwAway(session, "a logout");
     const disks = await this.#parts.disks.acquire(session);
-    if (this.#store.byId(session.id)?.loggedOutAt) this.#store.update(session.id, { loggedOutAt: null });
+    this.#keepIfEphemeral(session.id, { loggedOutAt: null });
     return disks;
   }
 
   /** One login has ended. */
   async left(id: string, clean: boolean): Promise<void> {
     const last = await this.#parts.disks.release(id);
-    if (last && clean) this.#store.update(id, { loggedOutAt: this.#now() });
+    if (last && clean) this.#keepIfEphemeral(id, { loggedOutAt: this.#now() });
+  }
+
+  /** Only an ephemeral session goes by its last logout: for the others nothing need be written. */
+  #keepIfEphemeral(id: string, change: { readonly loggedOutAt: number | null }): void {
+    const session = this.#store.byId(id);
+    if (session && !session.persistent && session.loggedOutAt !== change.loggedOutAt) this.#keep(id, change);
+  }
+
+  /** A database that cannot be written (the disk is full) keeps nobody from a disk that is there: it is told. */
+  #keep(id: string, change: Parameters<SessionStore["update"]>[1]): void {
+    try {
+      this.#store.update(id, change);
+    } catch (error) {
+      const pi = this.#store.byId(id)?.pi ?? null;
+      this.#say("fail", `The record of session ${id} could not be written: ${wordsOf(error)}`, pi);
+    }
   }
 
   /**
@@ -245,7 +261,7 @@ export class SessionService {
   async #throwAway(session: SessionRecord, cause: string): Promise<void> {
     await this.live.disconnect(session.iqn);
     await this.#parts.disks.discard(session);
-    this.#store.update(session.id, { loggedOutAt: null });
+    this.#keepIfEphemeral(session.id, { loggedOutAt: null });
     this.#say("ok", `Ephemeral session ${session.id} begins anew after ${cause}`, session.pi);
   }
 

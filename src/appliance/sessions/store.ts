@@ -91,7 +91,7 @@ export class SessionStore {
     this.#remember(record);
   }
 
-  /** Changes what may change in a record: never its identity. */
+  /** Changes what may change in a record: never its identity. It counts also when the database cannot be written. */
   update(
     id: string,
     change: Partial<Pick<SessionRecord, "persistent" | "bootId" | "loggedOutAt" | "expiresAt" | "pi">>,
@@ -99,12 +99,12 @@ export class SessionStore {
     const old = this.#byId.get(id);
     if (!old) return undefined;
     const record = { ...old, ...change };
+    this.#remember(record);
     this.#sqlite
       .query(
         "UPDATE sessions SET persistent = ?, boot_id = ?, logged_out_at = ?, expires_at = ?, pi = ? WHERE id = ?",
       )
       .run(Number(record.persistent), record.bootId, record.loggedOutAt, record.expiresAt, record.pi, id);
-    this.#remember(record);
     return record;
   }
 
