@@ -1,5 +1,5 @@
 /** Data through the whole target: a RAM disk behind a real socket against a plain Uint8Array. */
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { Initiator, READ_16, WRITE_16, cdb16 } from "../testing/initiator.ts";
 import { RamDevice } from "../testing/ram-device.ts";
@@ -9,6 +9,9 @@ import { type DataOut, encodeDataOut } from "./pdu/data-out.ts";
 import { REJECT_REASON } from "./pdu/reject.ts";
 import { encodeScsiCommand } from "./pdu/scsi-command.ts";
 import type { TextKey } from "./login/text-keys.ts";
+
+// Sockets and timers on a machine that is busy with other suites.
+setDefaultTimeout(30_000);
 
 const GOOD = 0;
 const CHECK_CONDITION = 2;

@@ -1,5 +1,5 @@
 /** Peers that break the rules: each costs its own connection at most, and a good initiator beside it notices nothing. */
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { Initiator, READ_16, cdb16 } from "../testing/initiator.ts";
 import { RamDevice } from "../testing/ram-device.ts";
@@ -9,6 +9,9 @@ import { HEADER_BYTES, NO_TAG, REQUEST, RESPONSE, setDataLength } from "./pdu/ba
 import { STAGE, encodeLoginRequest } from "./pdu/login.ts";
 import { encodeNopOut } from "./pdu/nop.ts";
 import { REJECT_REASON } from "./pdu/reject.ts";
+
+// Sockets and timers on a machine that is busy with other suites.
+setDefaultTimeout(30_000);
 
 const GOOD = 0;
 const MIB = 1024 * 1024;

@@ -1,5 +1,5 @@
 /** The life of sessions: logins, discovery, task management, reinstatement, the end. */
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Initiator, READ_16, WRITE_16, cdb16 } from "../testing/initiator.ts";
 import { RamDevice } from "../testing/ram-device.ts";
 import { type ServeOptions, type Served, TARGET, serve, unitOf } from "../testing/serve.ts";
@@ -16,6 +16,9 @@ import {
   encodeTaskManagementRequest,
 } from "./pdu/task-management.ts";
 import { decodeTextResponse, encodeTextRequest } from "./pdu/text.ts";
+
+// Sockets and timers on a machine that is busy with other suites.
+setDefaultTimeout(30_000);
 
 const GOOD = 0;
 const CHECK_CONDITION = 2;

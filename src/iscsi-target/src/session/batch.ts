@@ -8,12 +8,12 @@ import { setDigest } from "../wire/crc32c.ts";
 
 /** Longest data segment sent: larger ones gain nothing, whatever the initiator would take. */
 export const MAX_SEND_DATA_BYTES = 256 * 1024;
-/** One socket write. Beyond this the system's send buffer is full anyway. */
-export const BATCH_BYTES = 1024 * 1024;
 const OVERHEAD_BYTES = HEADER_BYTES + 2 * DIGEST_BYTES;
+/** One socket write: four of the longest PDUs. Beyond this the system's send buffer is full anyway. */
+export const BATCH_BYTES = 4 * (MAX_SEND_DATA_BYTES + OVERHEAD_BYTES);
 
 export class Batch {
-  readonly bytes = new Uint8Array(BATCH_BYTES + 8 * OVERHEAD_BYTES);
+  readonly bytes = new Uint8Array(BATCH_BYTES);
   #used = 0;
   #limit = 0;
   #headerDigest = false;
