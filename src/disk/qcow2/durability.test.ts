@@ -13,11 +13,11 @@ import { rebuildRefcounts } from "./recover.ts";
 import { CLUSTER_BYTES, ENTRIES_PER_L2 } from "./units.ts";
 import type { SimulatedFile } from "../../../test/support/simulated-file.ts";
 
-// A machine that is busy with other things takes its time.
-setDefaultTimeout(60_000);
-
 const RUNS = process.env["PINETBOOT_LONG"] === "1" ? 3000 : 50;
 const SECTOR = 512;
+// A machine that is busy with other things takes its time.
+setDefaultTimeout(60_000 + RUNS * 100);
+
 const SECTORS_PER_CLUSTER = CLUSTER_BYTES / SECTOR;
 /** Ends in the middle of a subcluster, one cluster into the third L2 table. */
 const DISK_SECTORS = (2 * ENTRIES_PER_L2 + 1) * SECTORS_PER_CLUSTER - 5;
