@@ -132,7 +132,7 @@ describeWith(["root", "setpriv"], "as a user without rights", () => {
   });
 });
 
-describeWith(["root", "capsh"], "as root", () => {
+describeWith(["root", "qemu-io"], "as root", () => {
   test("what root is not needed for is given away once the ports are bound", async () => {
     const server = await start();
     const status = await Bun.file(`/proc/${server.pid}/status`).text();
