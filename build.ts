@@ -75,7 +75,6 @@ async function compile(
       root: ROOT,
       plugins: [embedShim(bundle)],
       minify: { syntax: true, whitespace: true },
-      sourcemap: "inline",
       compile: {
         outfile: unfinished,
         ...(platform !== undefined && { target: `bun-${platform}` as const }),
