@@ -23,6 +23,9 @@ const ROOT = join(import.meta.dir, "..");
 /** The programs that package.json brings stand before those of the machine; sbin is where ip and dnsmasq live. */
 const PATH = [join(ROOT, "node_modules", ".bin"), process.env["PATH"], "/usr/sbin", "/sbin"].join(":");
 
+/** Catches a hang; a test that needs longer says so itself. Twenty times what the slowest of the rest takes. */
+const TEST_TIMEOUT_MS = 20_000;
+
 const words = Bun.argv.slice(2);
 const only = words.includes("--only") ? words[words.indexOf("--only") + 1]?.split(",") : undefined;
 const unknown = only?.filter((name) => !SUITES.some((suite) => suite.name === name)) ?? [];
@@ -74,6 +77,7 @@ async function runBunTest(step: Extract<Step, { kind: "bun-test" }>): Promise<Co
   const code = await run([
     "bun",
     "test",
+    `--timeout=${TEST_TIMEOUT_MS}`,
     "--reporter=junit",
     `--reporter-outfile=${file}`,
     ...paths.map((path) => `./${path}`),
