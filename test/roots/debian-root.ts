@@ -6,7 +6,7 @@ import { run } from "../../src/shim/support/run.ts";
 import { cachedImage } from "./cache.ts";
 import countWrites from "./count-writes.sh" with { type: "text" };
 import { makeDiskImage, partitionIds } from "./disk-image.ts";
-import { passwordHash } from "./password.ts";
+import { ROOT_PASSWORD_HASH } from "./password.ts";
 
 const SUITE = "bookworm";
 const PACKAGES = "systemd-sysv,udev,iproute2,dbus,login,util-linux";
@@ -41,7 +41,7 @@ fi
 /** Path of the raw image (577 MiB, 200 MiB of it used). Needs root, mmdebstrap, qemu-user-static and the mirror once. */
 export async function debianRoot(): Promise<string> {
   const text = JSON.stringify([SUITE, PACKAGES, SIZES, MASKED, LEFT_OUT, FSTAB, BOOT_FILES]);
-  return cachedImage({ name: "debian-root.img", inputs: [text, countWrites], make });
+  return cachedImage({ name: "debian-root.img", inputs: [text, countWrites, ROOT_PASSWORD_HASH], make });
 }
 
 async function make(image: string, scratch: string): Promise<void> {
@@ -93,7 +93,6 @@ async function customize(rootFiles: string): Promise<void> {
   await appendFile(inRoot("root/.profile"), "PS1='# '\n");
   await writeFile(inRoot("usr/local/bin/count-writes"), countWrites);
   await chmod(inRoot("usr/local/bin/count-writes"), 0o755);
-  const hash = await passwordHash();
-  await run(["sed", "-i", `s|^root:[^:]*:|root:${hash}:|`, inRoot("etc/shadow")]);
+  await run(["sed", "-i", `s|^root:[^:]*:|root:${ROOT_PASSWORD_HASH}:|`, inRoot("etc/shadow")]);
   await run(["systemctl", `--root=${rootFiles}`, "mask", "--quiet", ...MASKED.split(" ")]);
 }

@@ -1,6 +1,4 @@
-import { run } from "../../src/shim/support/run.ts";
-
-/** The roots' one password, for /etc/shadow. */
-export async function passwordHash(): Promise<string> {
-  return (await run(["openssl", "passwd", "-6", "-salt", "pinetboot", "pinetboot"])).trim();
-}
+/** The roots' one password: `pinetboot`, as SHA-512 crypt for /etc/shadow. */
+export const ROOT_PASSWORD = "pinetboot";
+export const ROOT_PASSWORD_HASH =
+  "$6$pinetboot$Qx7lmYzWJNbGLEzYbWgJQDb4m852iqyPJjztUFyI5DtUfS/z6wGs9jFX8iXluBc8l0MmcXeZBTSAHSFfHB5fq0";

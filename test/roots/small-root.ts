@@ -7,7 +7,7 @@ import { run } from "../../src/shim/support/run.ts";
 import { cachedImage } from "./cache.ts";
 import countWrites from "./count-writes.sh" with { type: "text" };
 import { makeDiskImage, partitionIds } from "./disk-image.ts";
-import { passwordHash } from "./password.ts";
+import { ROOT_PASSWORD_HASH } from "./password.ts";
 
 const SUITE = "trixie";
 const IDS = partitionIds("dos");
@@ -53,7 +53,12 @@ const BOOT_FILES = {
 
 /** Path of the raw image (97 MiB, mostly empty). Needs root, for the owners of its files, and Debian's mirror once. */
 export async function smallRoot(): Promise<string> {
-  const inputs = [SUITE, JSON.stringify([SIZES, FOLDERS, FILES, BOOT_FILES]), countWrites];
+  const inputs = [
+    SUITE,
+    JSON.stringify([SIZES, FOLDERS, FILES, BOOT_FILES]),
+    countWrites,
+    ROOT_PASSWORD_HASH,
+  ];
   return cachedImage({ name: "small-root.img", inputs, make });
 }
 
@@ -62,7 +67,7 @@ async function make(image: string, scratch: string): Promise<void> {
   const bootFiles = join(scratch, "boot");
   for (const folder of FOLDERS) await mkdir(join(rootFiles, folder), { recursive: true });
   await installBusybox(rootFiles, scratch);
-  const shadow = `root:${await passwordHash()}:20000:0:99999:7:::\n`;
+  const shadow = `root:${ROOT_PASSWORD_HASH}:20000:0:99999:7:::\n`;
   await writeFiles(rootFiles, { ...FILES, "etc/shadow": shadow, "usr/bin/count-writes": countWrites });
   for (const file of EXECUTABLES) await chmod(join(rootFiles, file), 0o755);
   await chmod(join(rootFiles, "etc/shadow"), 0o600);
