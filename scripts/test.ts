@@ -27,6 +27,8 @@ const PATH = [join(ROOT, "node_modules", ".bin"), process.env["PATH"], "/usr/sbi
 const TEST_TIMEOUT_MS = 20_000;
 
 const words = Bun.argv.slice(2);
+/** Suites with rounds run more of them when this is set. */
+const long = words.includes("--long");
 const only = words.includes("--only") ? words[words.indexOf("--only") + 1]?.split(",") : undefined;
 const unknown = only?.filter((name) => !SUITES.some((suite) => suite.name === name)) ?? [];
 if (unknown.length > 0 || (words.includes("--only") && only === undefined)) {
@@ -35,9 +37,7 @@ if (unknown.length > 0 || (words.includes("--only") && only === undefined)) {
   );
   process.exit(2);
 }
-const chosen = SUITES.filter((suite) =>
-  only ? only.includes(suite.name) : !suite.long || words.includes("--long"),
-);
+const chosen = SUITES.filter((suite) => (only ? only.includes(suite.name) : !suite.long || long));
 
 const started = performance.now();
 if (chosen.some((suite) => suite.name !== "check" && suite.name !== "unit"))
@@ -118,7 +118,7 @@ async function run(command: readonly string[]): Promise<number> {
   const [program = "", ...rest] = command;
   const child = Bun.spawn([program === "bun" ? process.execPath : program, ...rest], {
     cwd: ROOT,
-    env: { ...process.env, PATH },
+    env: { ...process.env, PATH, ...(long && { PINETBOOT_LONG: "1" }) },
     stdio: ["ignore", "inherit", "inherit"],
   });
   return await child.exited;

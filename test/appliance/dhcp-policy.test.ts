@@ -46,10 +46,11 @@ describeWith(["root", "dnsmasq", "udhcpc", "setpriv"], "serve on a network", () 
     runPi(lab, { ...PI, tap: lab.addTap(), outDir: join(folder.path, "pi"), timeFactor: TIME_FACTOR });
 
   /** What udhcpc is told by a script that prints its words. */
-  async function askForAddress(client: Host): Promise<string> {
+  async function askForAddress(client: Host, tell = "bound $ip"): Promise<string> {
     const script = join(folder.path, "script");
-    writeFileSync(script, '#!/bin/sh\n[ "$1" = bound ] && echo "bound $ip"\nexit 0\n', { mode: 0o755 });
+    writeFileSync(script, `#!/bin/sh\n[ "$1" = bound ] && echo "${tell}"\nexit 0\n`, { mode: 0o755 });
     const words = ["udhcpc", "-i", "eth0", "-f", "-n", "-q", "-t", "3", "-T", "2", "-s", script];
+    words.push("-O", "rootpath", "-O", "224");
     return (await runProgram([...client.run, ...words])).stdout;
   }
 
@@ -106,6 +107,20 @@ describeWith(["root", "dnsmasq", "udhcpc", "setpriv"], "serve on a network", () 
     expect(other).not.toBe(bound);
     expect(await askForAddress(client)).toBe(bound);
     expect(second.ready.dhcp.interfaces).toEqual(["eth0"]);
+  }, 60_000);
+
+  test("--dhcp server tells a chosen Pi its disk by options 17 and 224, and tells nobody else", async () => {
+    const image = join(folder.path, "root.img");
+    writeFileSync(image, new Uint8Array(1 << 20).fill(7));
+    const pi = lab.addHost("pi", { mac: PI.mac });
+    const server = await start(["--dhcp", "server"], folder.path);
+    await server.cli("image", "import", image, "--name", "root");
+    await server.cli("pi", "assign", PI.mac, "--image", "root");
+    const [path, mode] = (await askForAddress(pi, "$rootpath $opt224")).trim().split(" ");
+    const [session] = JSON.parse((await server.cli("session", "list", "--json")).stdout);
+    expect(path).toBe(`iscsi:10.0.0.2::3260:0:${session.iqn}`);
+    expect(Buffer.from(mode ?? "", "hex").toString()).toBe("pivot");
+    expect(await askForAddress(lab.addHost("laptop"), "told:$rootpath$opt224")).toBe("told:\n");
   }, 60_000);
 
   test("without the rights DHCP and TFTP say so in one line each with the remedy, and the rest is served", async () => {

@@ -1,5 +1,6 @@
 /** DHCP's policy: Raspberry Pis are told where their files are, as `decide` says; as a proxy, nobody else hears a word. */
 import {
+  clientMac,
   createDhcpProxy,
   createDhcpServer,
   type DhcpEvent,
@@ -8,11 +9,13 @@ import {
   RivalServerError,
 } from "dhcp4-ts";
 import type { Director } from "../boot/director.ts";
+import { diskOptions } from "../boot/disk-options.ts";
 import { ApplianceError, wordsOf } from "../errors.ts";
 import type { EventLog } from "../events.ts";
 import { piPxeAnswer, piReplyDelayMs } from "../pi-dhcp-answer.ts";
 import { identifyPi } from "../pi-identity.ts";
 import type { PiRegistry } from "../pis/registry.ts";
+import type { SessionService } from "../sessions/service.ts";
 import type { SqliteLeaseStore } from "../state/lease-store.ts";
 
 export const DHCP_MODES = ["proxy", "server", "off"] as const;
@@ -28,7 +31,10 @@ export interface DhcpOptions {
   readonly leases: SqliteLeaseStore;
   readonly director: Director;
   readonly pis: PiRegistry;
+  readonly sessions: SessionService;
   readonly events: EventLog;
+  /** The iSCSI server's real port; undefined while it is not served. */
+  readonly iscsiPort: () => number | undefined;
 }
 
 export interface DhcpService {
@@ -85,9 +91,14 @@ async function start(options: DhcpOptions, onEvent: (event: DhcpEvent) => void):
       leaseTimeS: LEASE_S,
       decide(message, iface) {
         const found = answer(message, iface);
-        if (found.kind === "boot") return { kind: "serve", ...found.answer };
         // A Pi's firmware that we cannot boot yet must go on asking; whatever else is on the cable gets its address.
-        return found.firmware ? { kind: "ignore", reason: found.reason } : { kind: "serve" };
+        if (found.kind === "silence" && found.firmware) return { kind: "ignore", reason: found.reason };
+        const disk = diskOf(options, message, iface);
+        return {
+          kind: "serve",
+          ...(found.kind === "boot" && found.answer),
+          ...(disk && { options: disk }),
+        };
       },
     });
     return { interfaces: () => namesOf(server.interfaces()), close: () => server.close() };
@@ -117,6 +128,33 @@ function answerFor(
   if (pi && teller.isNews(`${pi.key} start`))
     events.emit({ pi: pi.key, stage: "dhcp", state: "start", detail: `Asks on ${iface.name}` });
   return { kind: "boot", answer: { pxe: piPxeAnswer(), delayMs: piReplyDelayMs(found.pi) } };
+}
+
+/** Options 17 and 224 for a Pi whose image is chosen, whichever of its programs asks; undefined for everyone else. */
+function diskOf(
+  { director, pis, sessions, events, iscsiPort }: DhcpOptions,
+  message: DhcpMessage,
+  iface: DhcpInterface,
+): ReturnType<typeof diskOptions> | undefined {
+  const pi = pis.byMac(clientMac(message));
+  const port = iscsiPort();
+  if (!pi || port === undefined) return undefined;
+  const plan = director.plan(pi, undefined, "running");
+  if (plan.kind !== "boot") return undefined;
+  // The record is there when the call returns; only that it outlives a power cut is waited for, and not by a DHCP answer.
+  sessions.forPi(pi.key, plan.assignment).catch((error: unknown) => {
+    events.emit({
+      pi: pi.key,
+      stage: "dhcp",
+      state: "fail",
+      detail: `No disk can be told: ${wordsOf(error)}`,
+    });
+  });
+  const session = sessions.ofPi(pi.key, plan.assignment.image);
+  return (
+    session &&
+    diskOptions({ address: iface.address, port, target: session.iqn, lun: 0, mode: plan.assignment.mode })
+  );
 }
 
 /** "Raspberry Pi 4" for "pi4"; undefined for a family that only says "a Pi". */
@@ -159,7 +197,7 @@ function follow({ events, pis }: DhcpOptions, event: DhcpEvent): void {
         stage: "server",
         state: "fail",
         detail: `DHCP cannot use ${event.interface}: ${event.reason}`,
-        fix: "It is tried again until it works.",
+        fix: `Plug its cable in and give it an address, like: sudo ip addr add 10.77.0.1/24 dev ${event.interface}   (it is used as soon as it has one)`,
       });
       return;
     case "send-failed":

@@ -165,7 +165,9 @@ export async function startServing(appliance: Appliance, options: ServeOptions):
                 leases,
                 director,
                 pis: registry,
+                sessions,
                 events,
+                iscsiPort: () => iscsi?.port,
               }),
           );
     if (dhcp) stops.push(() => dhcp.close());

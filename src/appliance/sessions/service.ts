@@ -95,9 +95,14 @@ export class SessionService {
     return this.#add(request, null);
   }
 
-  /** The session of a Pi with that image: the one it had, else a new one. */
+  /** The session that a Pi has with that image (by its id), if it has one. */
+  ofPi(pi: string, image: string): SessionRecord | undefined {
+    return this.all().find((session) => session.pi === pi && session.luns[0]?.image === image);
+  }
+
+  /** The session of a Pi with that image: the one it had, else a new one, which `ofPi` finds at once. */
   async forPi(pi: string, { image, persistent }: Assignment): Promise<SessionRecord> {
-    const found = this.all().find((session) => session.pi === pi && session.luns[0]?.image === image);
+    const found = this.ofPi(pi, image);
     if (!found) return this.#add({ disks: [{ image }], ephemeral: !persistent }, pi);
     if (found.persistent === persistent) return found;
     return this.#store.update(found.id, { persistent }) ?? found;
