@@ -5,8 +5,6 @@ export interface Suite {
   readonly about: string;
   /** Command lines of which each must succeed; `bun test` ones are counted by their own report. */
   readonly steps: readonly Step[];
-  /** Runs only with `--long`. */
-  readonly long?: boolean;
 }
 
 export type Step =

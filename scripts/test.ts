@@ -1,7 +1,7 @@
 /**
  * Runs the suites and prints the time of each.
  *   npm test                       everything that gates a change
- *   npm run test:long              the long runs as well
+ *   npm run test:long              the same with many more rounds
  *   npm test -- --only dhcp,tftp   some suites
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
