@@ -37,7 +37,7 @@ if (unknown.length > 0 || (words.includes("--only") && only === undefined)) {
   );
   process.exit(2);
 }
-const chosen = SUITES.filter((suite) => (only ? only.includes(suite.name) : !suite.long || long));
+const chosen = SUITES.filter((suite) => only?.includes(suite.name) ?? true);
 
 const started = performance.now();
 if (chosen.some((suite) => suite.name !== "check" && suite.name !== "unit"))
