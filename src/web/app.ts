@@ -34,7 +34,8 @@ export function createApi(
       description: "Disks over iSCSI for Raspberry Pis and anything else, from this computer.",
     },
   });
-  app.get("/", (c) => c.text(WELCOME));
+  // Said outright: with headers added behind it, a body of text without its type goes out as bytes to be saved.
+  app.get("/", (c) => c.text(WELCOME, 200, { "content-type": "text/plain; charset=utf-8" }));
   app.notFound((c) =>
     problem(c, 404, {
       code: "not-found",

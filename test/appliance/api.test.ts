@@ -118,6 +118,12 @@ test("blank is always among the images", async () => {
   expect(images[0]).toMatchObject({ id: "blank", name: "blank" });
 });
 
+test("a browser that opens the first page reads text, not a download", async () => {
+  const page = await ask("/");
+  expect(page.headers.get("content-type")).toBe("text/plain; charset=utf-8");
+  expect(await page.text()).toContain("/api/openapi.json");
+});
+
 test("the description of the API names every path and is version 3.1", async () => {
   const description = z
     .looseObject({ openapi: z.string(), paths: z.record(z.string(), z.record(z.string(), z.unknown())) })
