@@ -96,6 +96,17 @@ test("a Pi that nobody has chosen for waits, and goes on as soon as someone has"
   expect(Math.abs(Number(ready["clock"]) - Date.now() / 1000)).toBeLessThan(5);
 });
 
+test("a Pi whose screen does not say yet what it waits for is told at once", async () => {
+  await start();
+  const told = await ask({ seen: "" });
+  expect(told["state"]).toBe("waiting");
+  expect(told["message"]).toContain(`pinetboot pi assign ${KEY} --image IMAGE`);
+  await importImage("one", 1);
+  const held = ask({ seen: told["message"] ?? "" });
+  await server.cli("pi", "assign", KEY, "--image", "one");
+  expect((await held)["state"]).toBe("ready");
+});
+
 test("a Pi gets the same disk at each boot, and the next Pi a disk of its own", async () => {
   await start("--adopt", "default");
   await importImage("one", 1);

@@ -1,7 +1,8 @@
 /**
  * The boot endpoint: what a shim asks and tells over HTTP on the LAN, and nothing else.
  *
- *   GET  /v1/parameters?serial=&mac=&boot=&model=   held while nobody has chosen, at most 25 s
+ *   GET  /v1/parameters?serial=&mac=&boot=&model=&seen=   held while nobody has chosen, at most 25 s, and not at all
+ *                                                         while the Pi's screen (seen) says something else
  *   POST /v1/report  (form: serial mac boot stage state detail fix)   -> 204
  */
 import { hostname as computerName } from "node:os";
@@ -95,6 +96,7 @@ async function giveParameters(
   if (!pi) return text(answer("refused", wordsOfPlan(first)));
   events.emit({ pi: pi.key, stage: "parameters", state: "start", detail: `Asked from ${remote}` });
   const deadline = Date.now() + HOLD_MS;
+  const seen = url.searchParams.get("seen") ?? undefined;
   let plan = first;
   for (let said = ""; isWaiting(plan); plan = director.shimPlan(pi.key, remote)) {
     if (plan.message !== said)
@@ -107,7 +109,8 @@ async function giveParameters(
       });
     said = plan.message;
     const left = deadline - Date.now();
-    if (left <= 0 || request.signal.aborted) return text(answer("waiting", wordsOfPlan(plan)));
+    const isSeen = seen === undefined || seen === wordsOfPlan(plan);
+    if (left <= 0 || !isSeen || request.signal.aborted) return text(answer("waiting", wordsOfPlan(plan)));
     await waiting.wait(pi.key, left, request.signal);
   }
   if (plan.kind !== "boot") {

@@ -2,7 +2,7 @@
 # name of its source, so that a wrong one is said with where to mend it.
 
 DEFAULT_PORT=3260
-# The boot endpoint holds its answer up to 25 s while nobody has chosen an image.
+# The boot endpoint holds its answer up to 25 s while nobody has chosen an image, but not before the screen says so.
 QUESTION_TIMEOUT_SECONDS=40
 
 parameters_get() {
@@ -19,6 +19,7 @@ parameters_get() {
 parameters_from_endpoint() {
   [ -n "$SERVER" ] || return 0
   value_has cmdline iscsi.ip && value_has cmdline iscsi.target && return 0
+  SEEN=
   while :; do
     if ! endpoint_ask >"$STATE/answer" 2>"$STATE/answer.error"; then
       say parameters progress "http://$SERVER does not answer: $(tail -n 1 "$STATE/answer.error")" \
@@ -31,6 +32,7 @@ parameters_from_endpoint() {
     case "$(value_get endpoint state)" in
       ready) return 0 ;;
       waiting)
+        SEEN=$(value_get endpoint message)
         say_once waiting parameters progress "$(endpoint_words "waiting for a choice on the server")"
         sleep 1 # a server that does not hold its answer must not be flooded
         ;;
@@ -49,7 +51,7 @@ parameters_from_endpoint() {
 
 endpoint_ask() {
   wget -q -T "$QUESTION_TIMEOUT_SECONDS" -O - \
-    "http://$SERVER/v1/parameters?serial=$SERIAL&mac=$MAC&boot=$BOOT_ID&model=$(url_encode "$MODEL")"
+    "http://$SERVER/v1/parameters?serial=$SERIAL&mac=$MAC&boot=$BOOT_ID&model=$(url_encode "$MODEL")&seen=$(url_encode "$SEEN")"
 }
 
 endpoint_words() {
