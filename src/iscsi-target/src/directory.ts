@@ -9,6 +9,8 @@ export interface TargetDirectory {
   visible(login: { readonly chapUser?: string }): readonly string[];
   /** Secret of a CHAP user for a discovery session; undefined when there is no such user. */
   chapSecret(user: string): string | undefined;
+  /** How this side proves itself to that user in a discovery session (mutual CHAP); without it, it cannot. */
+  chapMutual?(user: string): ChapIdentity | undefined;
 }
 
 export interface Target {
@@ -24,9 +26,17 @@ export interface Target {
   open(nexus: Nexus): OpenTarget | Promise<OpenTarget>;
 }
 
-export interface ChapLogin {
+export interface ChapIdentity {
   readonly user: string;
   readonly secret: string;
+}
+
+export interface ChapLogin extends ChapIdentity {
+  /**
+   * What the target proves itself with to initiators that ask for it (mutual CHAP). The secret must be another one:
+   * with the same, an answer could be had from one side and given to the other, so such logins are refused.
+   */
+  readonly mutual?: ChapIdentity;
 }
 
 /** Who logs in to what, from where. */

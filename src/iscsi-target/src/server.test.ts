@@ -223,6 +223,14 @@ describe("discovery", () => {
     expect(responses).toBeGreaterThan(30);
   });
 
+  test("shows a normal session its own target by every way of asking, and no other", async () => {
+    const { port } = await start({ targets: [TARGET, "iqn.2026-01.test:other"] });
+    const initiator = await ready(port);
+    for (const value of ["", "All", TARGET, TARGET.toUpperCase()])
+      expect((await ask(initiator, "SendTargets", value)).pairs[0]).toBe(`TargetName=${TARGET}`);
+    expect((await ask(initiator, "SendTargets", "iqn.2026-01.test:other")).pairs).toEqual([]);
+  });
+
   test("asks the owner for the portal when it wants to name another", async () => {
     const server = await createIscsiServer({
       hostname: "127.0.0.1",

@@ -64,6 +64,7 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
       find: (name) => (names.includes(name) ? { name, auth, open } : undefined),
       visible: ({ chapUser }) => (auth === "none" || chapUser !== undefined ? names : []),
       chapSecret: (user) => (auth !== "none" && auth.user === user ? auth.secret : undefined),
+      chapMutual: () => (auth === "none" ? undefined : auth.mutual),
     },
     onEvent: (event) => {
       events.push(event);

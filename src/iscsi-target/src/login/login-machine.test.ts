@@ -422,6 +422,16 @@ describe("the login machine", () => {
       run: () => new Script().ask({ keys: [...names(OPEN.name), ["TargetName", OPEN.name]] }),
     },
     {
+      what: "a key negotiated again in a later request",
+      status: "initiatorError",
+      run: () => {
+        const script = new Script();
+        script.ask({ keys: names(OPEN.name) });
+        script.ask({ keys: [["MaxBurstLength", "8192"]], csg: 1, nsg: 3, transit: false });
+        return script.ask({ keys: [["MaxBurstLength", "4096"]], csg: 1, nsg: 3 });
+      },
+    },
+    {
       what: "a data segment length of 0",
       status: "initiatorError",
       run: () => {

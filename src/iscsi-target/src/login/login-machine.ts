@@ -80,6 +80,7 @@ export class LoginMachine {
   #authentication: Authentication | undefined;
   #declaredOurs = false;
   #offeredFirstBurst = false;
+  readonly #negotiated = new Set<string>();
 
   constructor(around: LoginSurroundings) {
     this.#around = around;
@@ -163,6 +164,9 @@ export class LoginMachine {
     const context = { discovery: this.#discovery, phase, firstRequest } as const;
     for (const [key, offer] of keys) {
       if (Authentication.owns(key)) continue;
+      // Section 6.3: a second time within one login is an error, however far apart.
+      if (this.#negotiated.has(key)) throw new ProtocolError(`${key} is negotiated twice`);
+      this.#negotiated.add(key);
       const answer = negotiateKey(key, offer, this.#parameters, context);
       if (answer !== undefined) answers.push([key, answer]);
     }
@@ -208,7 +212,11 @@ export class LoginMachine {
   #demand(): Demand {
     if (!this.#target) {
       const { directory } = this.#around;
-      return { kind: "either", secretOf: (user) => directory.chapSecret(user) };
+      return {
+        kind: "either",
+        secretOf: (user) => directory.chapSecret(user),
+        mutualOf: (user) => directory.chapMutual?.(user),
+      };
     }
     const { auth } = this.#target;
     return auth === "none" ? { kind: "none" } : { kind: "chap", login: auth };
