@@ -9,6 +9,8 @@ export interface ServerLimits {
   readonly loginTimeoutMs: number;
   /** How long `stop` and `disconnect` wait for commands in flight before the connection is cut. */
   readonly stopGraceMs: number;
+  /** How long `stop` then waits for initiators to log out as they were asked to; many do at once, some never. */
+  readonly logoutWaitMs: number;
   /** An idle session is pinged after this long; a peer that does not answer (iPXE) is left alone. */
   readonly pingIntervalMs: number;
 }
@@ -18,5 +20,6 @@ export const DEFAULT_LIMITS: ServerLimits = {
   maxConnectionsPerAddress: 512,
   loginTimeoutMs: 15_000,
   stopGraceMs: 5_000,
+  logoutWaitMs: 2_000,
   pingIntervalMs: 60_000,
 };

@@ -27,9 +27,9 @@ export interface IscsiServer {
   readonly port: number;
   /** The normal sessions at this moment, oldest first. */
   sessions(): readonly SessionInfo[];
-  /** Ends every session of a target, in-flight commands first; resolves with their number once `closed` has run for each. */
+  /** Ends every session of a target, in-flight commands first (the initiators are told); resolves with their number once `closed` has run for each. */
   disconnect(targetName: string): Promise<number>;
-  /** Takes no more connections, finishes the commands in flight, ends every session and resolves when all units are closed. */
+  /** Takes no more connections, finishes the commands in flight, has initiators log out, ends every session and resolves when all units are closed. */
   stop(): Promise<void>;
 }
 
@@ -113,7 +113,7 @@ export async function createIscsiServer(options: IscsiServerOptions): Promise<Is
       const now = host.now();
       for (const connection of connections) connection.tick(now);
     },
-    Math.min(TICK_MS, limits.loginTimeoutMs / 2, limits.stopGraceMs / 2),
+    Math.min(TICK_MS, limits.loginTimeoutMs / 2, limits.stopGraceMs / 2, limits.logoutWaitMs / 2),
   );
   ticker.unref();
 

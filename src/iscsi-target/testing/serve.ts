@@ -71,7 +71,8 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
       const at = waiting.findIndex(({ kind }) => kind === event.kind);
       if (at >= 0) waiting.splice(at, 1)[0]?.resolve(event);
     },
-    ...(options.limits ? { limits: options.limits } : {}),
+    // The initiator of the tests logs out when a test says so.
+    limits: { logoutWaitMs: 20, ...options.limits },
   });
   return {
     server,

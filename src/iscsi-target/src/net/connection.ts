@@ -58,6 +58,8 @@ const LINGER_MS = 2000;
 interface Farewell {
   readonly end: SessionEnd;
   readonly why: string;
+  /** The initiator has been asked to log out, and is given time for that. */
+  readonly awaitsLogout: boolean;
 }
 
 export class Connection implements Link {
@@ -136,11 +138,18 @@ export class Connection implements Link {
       return;
     }
     this.#relieve(session.outbox.isCongested);
-    const farewell = this.#farewell;
-    if (farewell && session.isQuiet && !this.#output.isBlocked) {
-      void this.#finish(farewell.end, farewell.why);
-      this.#socket.end();
+    if (this.#farewell && session.isQuiet && !this.#output.isBlocked) this.#part(this.#farewell);
+  }
+
+  /** Everything has been done and said. */
+  #part({ end, why, awaitsLogout }: Farewell): void {
+    if (awaitsLogout) {
+      const { now, limits } = this.#host;
+      this.#deadlineMs = Math.min(this.#deadlineMs, now() + limits.logoutWaitMs);
+      return;
     }
+    void this.#finish(end, why);
+    this.#socket.end();
   }
 
   /** The last login response may have found the socket full. */
@@ -182,13 +191,21 @@ export class Connection implements Link {
     return finished;
   }
 
-  /** Takes no new commands, and closes once those in flight are answered, or the grace is over. */
+  /**
+   * Takes no new commands, and closes once those in flight are answered, or the grace is over. The initiator is told:
+   * when the server stops it is asked to log out, after which initiators look for the server again by themselves.
+   */
   retire(end: SessionEnd, why: string): Promise<void> {
     if (!this.#opened || this.#isClosed) return this.close(end, why);
     if (!this.#farewell) {
-      this.#farewell = { end, why };
-      this.#deadlineMs = this.#host.now() + this.#host.limits.stopGraceMs;
-      this.#opened.session.close();
+      const { session } = this.#opened;
+      const { stopGraceMs, logoutWaitMs } = this.#host.limits;
+      const awaitsLogout = end === "stopped" && !session.isDiscovery;
+      this.#farewell = { end, why, awaitsLogout };
+      this.#deadlineMs = this.#host.now() + stopGraceMs;
+      session.close();
+      if (awaitsLogout) session.requestLogout(logoutWaitMs);
+      else if (end === "disconnected") session.announceDrop();
     }
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#onFinished.push(resolve);
@@ -244,7 +261,8 @@ export class Connection implements Link {
     const host = {
       wake: () => this.wake(),
       broken: (error: unknown) => this.#fail(error),
-      loggedOut: () => this.#sayFarewell(),
+      loggedOut: () => this.#loggedOut(),
+      targetReset: () => this.#resetTarget(login.target?.name ?? ""),
     };
     const { target } = login;
     const view: DiscoveryView = {
@@ -269,8 +287,21 @@ export class Connection implements Link {
     this.#framer.receiver = opened.session;
   }
 
-  #sayFarewell(): void {
-    this.#farewell = { end: "logout", why: "The initiator logged out." };
+  /** Who was asked to go did not leave of its own will: an owner may forget what belongs to one that did. */
+  #loggedOut(): void {
+    const { end, why } = this.#farewell ?? { end: "logout", why: "The initiator logged out." };
+    this.#sayFarewell(end, why);
+  }
+
+  #resetTarget(name: string): void {
+    const why = "An initiator reset the target.";
+    for (const { session, retire } of this.#host.registry.ofTarget(name))
+      if (session !== this.#opened?.session) void retire("drop", why);
+    this.#sayFarewell("drop", why);
+  }
+
+  #sayFarewell(end: SessionEnd, why: string): void {
+    this.#farewell = { end, why, awaitsLogout: false };
     this.#deadlineMs = this.#host.now() + LINGER_MS;
   }
 
@@ -285,8 +316,7 @@ export class Connection implements Link {
     this.#reportFailure(status, reason);
     if (this.#isClosed) return;
     this.#reply(reply);
-    this.#farewell = { end: "drop", why: reason };
-    this.#deadlineMs = this.#host.now() + LINGER_MS;
+    this.#sayFarewell("drop", reason);
     this.#finishLoginAnswer();
   }
 
