@@ -88,6 +88,13 @@ describeWith(["iscsi-ls", "iscsi-inq", "iscsi-readcapacity16", "iscsi-perf"], "l
     expect(wrong.output).toContain("Invalid CHAP_R response from the target");
   });
 
+  test("follow a target to where it has gone", async () => {
+    const moved = await serve({ auth: LOGIN, redirect: { address: "127.0.0.1", port: locked().port } });
+    const output = await succeed("iscsi-readcapacity16", url(moved, `pi%${LOGIN.secret}@`));
+    expect(output).toContain(`Total size:${SIZE}`);
+    await moved.server.stop();
+  });
+
   test("read at full speed without an error", async () => {
     const output = await succeed("iscsi-perf", "-r", "-b", "8", "-m", "32", "-t", "2", url(open()));
     expect(output).toMatch(/iops average [1-9]/);

@@ -19,6 +19,11 @@ export interface Target {
   /** "none" lets everyone in; otherwise the initiator must prove the secret by CHAP. */
   readonly auth: "none" | ChapLogin;
   /**
+   * Where the target is for now: logins are sent there, before they prove anything here (status "target moved
+   * temporarily"). `find` is asked for each login, so it may change from one to the next. IP address or host name.
+   */
+  readonly redirect?: { readonly address: string; readonly port: number };
+  /**
    * Called for each normal session once the initiator has proved who it is, before it is told so;
    * an older session of the same nexus (initiator name, ISID, target) has been closed and its `closed` awaited.
    * Throw (or reject with) `LoginReject` to refuse; any other error is answered "target error, out of resources".

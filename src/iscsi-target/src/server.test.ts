@@ -119,6 +119,15 @@ describe("a login", () => {
     });
   });
 
+  test("to a target that is elsewhere is told where, and the connection closed", async () => {
+    const { port, events } = await start({ redirect: { address: "127.0.0.1", port: 4444 } });
+    const initiator = await Initiator.dial(port);
+    expect((await initiator.logIn({ target: TARGET })).status).toBe(0x0101);
+    expect(initiator.keys.get("TargetAddress")).toBe("127.0.0.1:4444");
+    await initiator.closed;
+    expect(events).toEqual([]);
+  });
+
   test("is refused with the owner's own reason", async () => {
     const { port, event } = await start({
       open: () => {

@@ -2,7 +2,7 @@ import type { TargetDirectory } from "./directory.ts";
 import type { IscsiEvent, SessionInfo } from "./events.ts";
 import { DEFAULT_LIMITS, type ServerLimits } from "./limits.ts";
 import { Connection, type ConnectionHost } from "./net/connection.ts";
-import { plainAddress, portalOf } from "./net/portal.ts";
+import { plainAddress, portalOf } from "./login/portal.ts";
 import { SessionRegistry } from "./net/session-registry.ts";
 import { limitReceiveBuffer } from "./net/socket-options.ts";
 import { Batch } from "./session/batch.ts";

@@ -15,6 +15,7 @@ import {
   type LoginReply,
   type LoginStep,
 } from "../login/login-machine.ts";
+import { plainAddress } from "../login/portal.ts";
 import type { LoginStatus } from "../login/status.ts";
 import { MAX_AHS_BYTES, padded } from "../pdu/basic-header.ts";
 import type { DiscoveryView } from "../session/send-targets.ts";
@@ -22,7 +23,6 @@ import { ProtocolError } from "../wire/bytes.ts";
 import { Framer } from "../wire/framer.ts";
 import { LoginPhase } from "./login-phase.ts";
 import { type Link, type Opened, openDiscovery, openNormal } from "./open-session.ts";
-import { plainAddress } from "./portal.ts";
 import { type Digests, Output, type SharedOutput, type Writable } from "./output.ts";
 import type { SessionRegistry } from "./session-registry.ts";
 
@@ -228,6 +228,9 @@ export class Connection implements Link {
       case "reply":
         this.#reply(step.reply);
         return;
+      case "redirect":
+        this.#sayLast(step.reply, "The initiator was sent elsewhere.");
+        return;
       case "fail":
         this.#refuse(step.reply, step.status, step.reason);
         return;
@@ -314,9 +317,12 @@ export class Connection implements Link {
 
   #refuse(reply: LoginReply, status: LoginStatus, reason: string): void {
     this.#reportFailure(status, reason);
-    if (this.#isClosed) return;
+    if (!this.#isClosed) this.#sayLast(reply, reason);
+  }
+
+  #sayLast(reply: LoginReply, why: string): void {
     this.#reply(reply);
-    this.#sayFarewell("drop", reason);
+    this.#sayFarewell("drop", why);
     this.#finishLoginAnswer();
   }
 
