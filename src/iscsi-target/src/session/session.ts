@@ -27,6 +27,7 @@ import {
 } from "./answers.ts";
 import { type DataSink, IGNORED_DATA } from "./data-sink.ts";
 import { CommandWindow } from "./command-window.ts";
+import type { DirtyBudget } from "./dirty-budget.ts";
 import { Outbox, type Outgoing } from "./outbox.ts";
 import type { DiscoveryView } from "./send-targets.ts";
 import { type Peer, manageTasks } from "./task-management.ts";
@@ -45,6 +46,8 @@ export interface SessionHost {
   targetReset(): void;
   /** Sessions of the same target, this one included. */
   peers(): Iterable<Peer>;
+  /** Of the units that this session was given. */
+  readonly dirty: DirtyBudget;
 }
 
 /** Commands outside the window (immediate ones) at once; a host uses them for task management, one at a time. */
@@ -89,6 +92,7 @@ export class Session implements PduReceiver, Numbers, Peer {
         nextStatSn: () => this.nextStatSn(),
         peekStatSn: () => this.peekStatSn(),
         window: () => this.window(),
+        dirty: host.dirty,
       },
       login.parameters,
       units,
