@@ -4,7 +4,6 @@ import { DEFAULT_LIMITS, type ServerLimits } from "./limits.ts";
 import { Connection, type ConnectionHost } from "./net/connection.ts";
 import { plainAddress, portalOf } from "./login/portal.ts";
 import { SessionRegistry } from "./net/session-registry.ts";
-import { limitReceiveBuffer } from "./net/socket-options.ts";
 import { Batch } from "./session/batch.ts";
 
 export interface IscsiServerOptions {
@@ -84,7 +83,6 @@ export async function createIscsiServer(options: IscsiServerOptions): Promise<Is
         }
         socket.setNoDelay(true);
         socket.setKeepAlive(true, KEEP_ALIVE_MS);
-        limitReceiveBuffer(socket);
         const connection = new Connection(socket, host);
         socket.data.connection = connection;
         connections.add(connection);
@@ -111,7 +109,9 @@ export async function createIscsiServer(options: IscsiServerOptions): Promise<Is
   const ticker = setInterval(
     () => {
       const now = host.now();
-      for (const connection of connections) connection.tick(now);
+      let busy = 0;
+      for (const connection of connections) if (connection.isBusy) busy++;
+      for (const connection of connections) connection.tick(now, busy > 1);
     },
     Math.min(TICK_MS, limits.loginTimeoutMs / 2, limits.stopGraceMs / 2, limits.logoutWaitMs / 2),
   );

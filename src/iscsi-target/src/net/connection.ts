@@ -25,6 +25,7 @@ import { LoginPhase } from "./login-phase.ts";
 import { type Link, type Opened, openDiscovery, openNormal } from "./open-session.ts";
 import { type Digests, Output, type SharedOutput, type Writable } from "./output.ts";
 import type { SessionRegistry } from "./session-registry.ts";
+import { limitReceiveBuffer } from "./socket-options.ts";
 
 /** The part of Bun's socket that is used here. */
 export interface TcpSocket extends Writable {
@@ -86,6 +87,7 @@ export class Connection implements Link {
   #heardMs: number;
   #heard = false;
   #isCongested = false;
+  #isCrowded = false;
   readonly #onFinished: (() => void)[] = [];
 
   constructor(socket: TcpSocket, host: ConnectionHost) {
@@ -100,6 +102,7 @@ export class Connection implements Link {
     this.#output = new Output(socket, host.output);
     this.#heardMs = host.now();
     this.#deadlineMs = this.#heardMs + host.limits.loginTimeoutMs;
+    limitReceiveBuffer(socket, this.#isCrowded);
   }
 
   get isClosed(): boolean {
@@ -164,11 +167,17 @@ export class Connection implements Link {
     void this.close("drop", why);
   }
 
-  /** Looks at the clock, about once a second. */
-  tick(nowMs: number): void {
+  /** Whether anything came since the last `tick`. */
+  get isBusy(): boolean {
+    return this.#heard;
+  }
+
+  /** Looks at the clock, about once a second. `isCrowded`: it is not the only one at work. */
+  tick(nowMs: number, isCrowded: boolean): void {
     if (this.#heard) {
       this.#heard = false;
       this.#heardMs = nowMs;
+      this.#share(isCrowded);
     }
     if (this.#farewell && nowMs >= this.#deadlineMs) {
       void this.close(this.#farewell.end, this.#farewell.why);
@@ -181,6 +190,12 @@ export class Connection implements Link {
       if (this.#opened.session.isDiscovery) void this.close("drop", "The discovery session was idle.");
       else this.#opened.session.ping();
     }
+  }
+
+  #share(isCrowded: boolean): void {
+    if (isCrowded === this.#isCrowded || this.#isClosed) return;
+    this.#isCrowded = isCrowded;
+    limitReceiveBuffer(this.#socket, isCrowded);
   }
 
   /** Cuts the connection; resolves when the session's owner is done with it. */
