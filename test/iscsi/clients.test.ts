@@ -9,7 +9,11 @@ import { describeWith } from "../support/tools.ts";
 
 const MIB = 1024 * 1024;
 const SIZE = 64 * MIB;
-const LOGIN = { user: "pi", secret: "0123456789abcdef" };
+const LOGIN = {
+  user: "pi",
+  secret: "0123456789abcdef",
+  mutual: { user: "laptop", secret: "fedcba9876543210" },
+};
 
 async function run(...command: string[]): Promise<{ code: number; output: string }> {
   const child = Bun.spawn(command, { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
@@ -73,6 +77,22 @@ describeWith(["iscsi-ls", "iscsi-inq", "iscsi-readcapacity16", "iscsi-perf"], "l
     const wrong = await run("iscsi-readcapacity16", url(locked(), "pi%not-the-secret@"));
     expect(wrong.output).toContain("Authentication failure(513)");
     expect((await locked().event("login-failed")).reason).toBe("The CHAP user or secret is wrong.");
+  });
+
+  test("have the target prove itself, and leave one that does not know its secret", async () => {
+    const mutual = (secret: string): string =>
+      `${url(locked(), `pi%${LOGIN.secret}@`)}?target_user=${LOGIN.mutual.user}&target_password=${secret}`;
+    const right = await succeed("iscsi-readcapacity16", mutual(LOGIN.mutual.secret));
+    expect(right).toContain(`Total size:${SIZE}`);
+    const wrong = await run("iscsi-readcapacity16", mutual("not-the-secret"));
+    expect(wrong.output).toContain("Invalid CHAP_R response from the target");
+  });
+
+  test("follow a target to where it has gone", async () => {
+    const moved = await serve({ auth: LOGIN, redirect: { address: "127.0.0.1", port: locked().port } });
+    const output = await succeed("iscsi-readcapacity16", url(moved, `pi%${LOGIN.secret}@`));
+    expect(output).toContain(`Total size:${SIZE}`);
+    await moved.server.stop();
   });
 
   test("read at full speed without an error", async () => {

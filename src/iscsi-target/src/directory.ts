@@ -9,6 +9,8 @@ export interface TargetDirectory {
   visible(login: { readonly chapUser?: string }): readonly string[];
   /** Secret of a CHAP user for a discovery session; undefined when there is no such user. */
   chapSecret(user: string): string | undefined;
+  /** How this side proves itself to that user in a discovery session (mutual CHAP); without it, it cannot. */
+  chapMutual?(user: string): ChapIdentity | undefined;
 }
 
 export interface Target {
@@ -17,6 +19,11 @@ export interface Target {
   /** "none" lets everyone in; otherwise the initiator must prove the secret by CHAP. */
   readonly auth: "none" | ChapLogin;
   /**
+   * Where the target is for now: logins are sent there, before they prove anything here (status "target moved
+   * temporarily"). `find` is asked for each login, so it may change from one to the next. IP address or host name.
+   */
+  readonly redirect?: { readonly address: string; readonly port: number };
+  /**
    * Called for each normal session once the initiator has proved who it is, before it is told so;
    * an older session of the same nexus (initiator name, ISID, target) has been closed and its `closed` awaited.
    * Throw (or reject with) `LoginReject` to refuse; any other error is answered "target error, out of resources".
@@ -24,9 +31,17 @@ export interface Target {
   open(nexus: Nexus): OpenTarget | Promise<OpenTarget>;
 }
 
-export interface ChapLogin {
+export interface ChapIdentity {
   readonly user: string;
   readonly secret: string;
+}
+
+export interface ChapLogin extends ChapIdentity {
+  /**
+   * What the target proves itself with to initiators that ask for it (mutual CHAP). The secret must be another one:
+   * with the same, an answer could be had from one side and given to the other, so such logins are refused.
+   */
+  readonly mutual?: ChapIdentity;
 }
 
 /** Who logs in to what, from where. */

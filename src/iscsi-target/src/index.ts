@@ -1,6 +1,7 @@
 export type { BlockDevice, DeviceExtent } from "./block-device.ts";
 export {
   LoginReject,
+  type ChapIdentity,
   type ChapLogin,
   type LogicalUnit,
   type Nexus,

@@ -5,10 +5,16 @@ export interface ServerLimits {
   readonly maxConnections: number;
   /** Connections at once from one address: one bad host must leave room for the others. */
   readonly maxConnectionsPerAddress: number;
+  /** Initiators that take a new ISID for each login (libiscsi) leave their dead sessions behind until TCP finds out. */
+  readonly maxSessionsPerTarget: number;
   /** From accept to the end of the login; open-iscsi gives up after 15 s itself. */
   readonly loginTimeoutMs: number;
   /** How long `stop` and `disconnect` wait for commands in flight before the connection is cut. */
   readonly stopGraceMs: number;
+  /** How long `stop` then waits for initiators to log out as they were asked to; many do at once, some never. */
+  readonly logoutWaitMs: number;
+  /** Written by a session and not on the disk yet: what the smallest of hosts may have dirty before writes block there. */
+  readonly maxDirtyBytes: number;
   /** An idle session is pinged after this long; a peer that does not answer (iPXE) is left alone. */
   readonly pingIntervalMs: number;
 }
@@ -16,7 +22,10 @@ export interface ServerLimits {
 export const DEFAULT_LIMITS: ServerLimits = {
   maxConnections: 2048,
   maxConnectionsPerAddress: 512,
+  maxSessionsPerTarget: 256,
   loginTimeoutMs: 15_000,
   stopGraceMs: 5_000,
+  logoutWaitMs: 2_000,
+  maxDirtyBytes: 256 * 1024 * 1024,
   pingIntervalMs: 60_000,
 };

@@ -1,6 +1,7 @@
 /** The life of sessions: logins, discovery, task management, reinstatement, the end. */
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Initiator, READ_16, WRITE_16, cdb16 } from "../testing/initiator.ts";
+import { manage } from "../testing/manage.ts";
 import { RamDevice } from "../testing/ram-device.ts";
 import { type ServeOptions, type Served, TARGET, serve, unitOf } from "../testing/serve.ts";
 import { LoginReject, createIscsiServer } from "./index.ts";
@@ -9,12 +10,7 @@ import { CONTINUE_BIT, NO_TAG, RESPONSE } from "./pdu/basic-header.ts";
 import { encodeDataOut } from "./pdu/data-out.ts";
 import { decodeLogoutResponse, encodeLogoutRequest } from "./pdu/logout.ts";
 import { decodeNopIn, encodeNopOut } from "./pdu/nop.ts";
-import {
-  TASK_FUNCTION,
-  TASK_RESPONSE,
-  decodeTaskManagementResponse,
-  encodeTaskManagementRequest,
-} from "./pdu/task-management.ts";
+import { TASK_FUNCTION, TASK_RESPONSE } from "./pdu/task-management.ts";
 import { decodeTextResponse, encodeTextRequest } from "./pdu/text.ts";
 
 // Sockets and timers on a machine that is busy with other suites.
@@ -79,31 +75,6 @@ async function ask(
   }
 }
 
-async function manage(
-  initiator: Initiator,
-  fn: number,
-  options: { lun?: number; referencedTaskTag?: number } = {},
-): Promise<number> {
-  const { lun = 0, referencedTaskTag = NO_TAG } = options;
-  const { cmdSn, expStatSn } = initiator;
-  const taskTag = initiator.nextTaskTag();
-  initiator.send(
-    encodeTaskManagementRequest({
-      immediate: true,
-      function: fn,
-      lun,
-      taskTag,
-      referencedTaskTag,
-      cmdSn,
-      expStatSn,
-      refCmdSn: 0,
-    }),
-  );
-  const pdu = await initiator.next();
-  expect(pdu.opcode).toBe(RESPONSE.taskManagement);
-  return decodeTaskManagementResponse(pdu.header).response;
-}
-
 describe("a login", () => {
   for (const algorithms of ["5", "6", "7", "8", "8,7,6,5"]) {
     for (const base64 of [false, true]) {
@@ -146,6 +117,15 @@ describe("a login", () => {
       status: "notFound",
       targetName: "iqn.2026-01.test:none",
     });
+  });
+
+  test("to a target that is elsewhere is told where, and the connection closed", async () => {
+    const { port, events } = await start({ redirect: { address: "127.0.0.1", port: 4444 } });
+    const initiator = await Initiator.dial(port);
+    expect((await initiator.logIn({ target: TARGET })).status).toBe(0x0101);
+    expect(initiator.keys.get("TargetAddress")).toBe("127.0.0.1:4444");
+    await initiator.closed;
+    expect(events).toEqual([]);
   });
 
   test("is refused with the owner's own reason", async () => {
@@ -221,6 +201,14 @@ describe("discovery", () => {
       targets,
     );
     expect(responses).toBeGreaterThan(30);
+  });
+
+  test("shows a normal session its own target by every way of asking, and no other", async () => {
+    const { port } = await start({ targets: [TARGET, "iqn.2026-01.test:other"] });
+    const initiator = await ready(port);
+    for (const value of ["", "All", TARGET, TARGET.toUpperCase()])
+      expect((await ask(initiator, "SendTargets", value)).pairs[0]).toBe(`TargetName=${TARGET}`);
+    expect((await ask(initiator, "SendTargets", "iqn.2026-01.test:other")).pairs).toEqual([]);
   });
 
   test("asks the owner for the portal when it wants to name another", async () => {
@@ -323,12 +311,86 @@ describe("task management", () => {
     expect(answers).toBe(0);
   });
 
+  test("a warm reset of the target tells every session, of all its disks", async () => {
+    const disks = [new RamDevice(65_536), new RamDevice(65_536)];
+    const units = disks.map((device, lun) => unitOf(device, lun));
+    const { port } = await start({ open: () => ({ units, closed: () => undefined }) });
+    const one = await ready(port, { isid: "023d00000001" });
+    const two = await ready(port, { isid: "023d00000002" });
+    for (const initiator of [one, two]) await initiator.command([0x00], { lun: 1 });
+    expect(await manage(one, TASK_FUNCTION.targetWarmReset)).toBe(TASK_RESPONSE.complete);
+    for (const initiator of [one, two]) {
+      for (const lun of [0, 1]) {
+        const { status, sense } = await initiator.command([0x00], { lun });
+        expect([status, sense[2], sense[12], sense[13]]).toEqual([CHECK_CONDITION, 6, 0x29, 0x03]);
+      }
+    }
+  });
+
+  test("a cold reset is answered, then every session of the target is closed", async () => {
+    const { port, events } = await start();
+    const one = await ready(port, { isid: "023d00000001" });
+    const two = await ready(port, { isid: "023d00000002" });
+    expect(await manage(one, TASK_FUNCTION.targetColdReset)).toBe(TASK_RESPONSE.complete);
+    await Promise.all([one.closed, two.closed]);
+    const again = await Initiator.login(port, { target: TARGET });
+    expect((await again.command([0x00])).sense[12]).toBe(0x29);
+    const reasons = events.flatMap((event) => (event.kind === "drop" ? [event.reason] : []));
+    expect(reasons).toEqual(["An initiator reset the target.", "An initiator reset the target."]);
+  });
+
+  test("clearing a task set drops everyone's commands and tells those that lost one", async () => {
+    const { port, device } = await start();
+    const [one, loser, bystander] = await Promise.all(
+      ["1", "2", "3"].map((digit) => ready(port, { isid: `023d0000000${digit}` })),
+    );
+    if (!one || !loser || !bystander) throw new Error("three are needed");
+    const release = device.hold();
+    void loser.command([0x35]);
+    await loser.command([0x00]);
+    expect(await manage(one, TASK_FUNCTION.clearTaskSet)).toBe(TASK_RESPONSE.complete);
+    release();
+    const { status, sense } = await loser.command([0x00]);
+    expect([status, sense[2], sense[12], sense[13]]).toEqual([CHECK_CONDITION, 6, 0x2f, 0x00]);
+    for (const initiator of [one, bystander]) expect((await initiator.command([0x00])).status).toBe(GOOD);
+  });
+
+  test("aborting a task set drops the initiator's own commands and nobody else's", async () => {
+    const { port, device } = await start();
+    const one = await ready(port, { isid: "023d00000001" });
+    const two = await ready(port, { isid: "023d00000002" });
+    const release = device.hold();
+    let isAnswered = false;
+    void one.command([0x35]).then(() => (isAnswered = true));
+    const flush = two.command([0x35]);
+    await two.command([0x00]);
+    expect(await manage(one, TASK_FUNCTION.abortTaskSet)).toBe(TASK_RESPONSE.complete);
+    release();
+    expect((await flush).status).toBe(GOOD);
+    expect((await one.command([0x00])).status).toBe(GOOD);
+    expect(isAnswered).toBe(false);
+  });
+
+  test("a command that is aborted before it came is counted as come, and not taken afterwards", async () => {
+    const { port } = await start();
+    const initiator = await ready(port);
+    const refCmdSn = initiator.cmdSn;
+    for (const number of [refCmdSn + 1, refCmdSn])
+      expect(await manage(initiator, TASK_FUNCTION.abortTask, { refCmdSn: number })).toBe(
+        TASK_RESPONSE.complete,
+      );
+    void initiator.command([0x00]).then(() => expect.unreachable("it was aborted"));
+    initiator.cmdSn = refCmdSn + 2;
+    expect((await initiator.command([0x00])).status).toBe(GOOD);
+    expect(await manage(initiator, TASK_FUNCTION.abortTask, { refCmdSn })).toBe(TASK_RESPONSE.noSuchTask);
+  });
+
   test("a wrong LUN and a function that is not there are said so", async () => {
     const { port } = await start();
     const initiator = await ready(port);
     expect(await manage(initiator, TASK_FUNCTION.lunReset, { lun: 7 })).toBe(TASK_RESPONSE.noSuchLun);
     expect(await manage(initiator, TASK_FUNCTION.taskReassign)).toBe(TASK_RESPONSE.reassignNotSupported);
-    expect(await manage(initiator, TASK_FUNCTION.targetColdReset)).toBe(TASK_RESPONSE.notSupported);
+    expect(await manage(initiator, TASK_FUNCTION.clearAca)).toBe(TASK_RESPONSE.notSupported);
   });
 
   test("data that an initiator still sends for an aborted write is nobody's", async () => {

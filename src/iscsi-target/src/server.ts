@@ -2,9 +2,8 @@ import type { TargetDirectory } from "./directory.ts";
 import type { IscsiEvent, SessionInfo } from "./events.ts";
 import { DEFAULT_LIMITS, type ServerLimits } from "./limits.ts";
 import { Connection, type ConnectionHost } from "./net/connection.ts";
-import { plainAddress, portalOf } from "./net/portal.ts";
+import { plainAddress, portalOf } from "./login/portal.ts";
 import { SessionRegistry } from "./net/session-registry.ts";
-import { limitReceiveBuffer } from "./net/socket-options.ts";
 import { Batch } from "./session/batch.ts";
 
 export interface IscsiServerOptions {
@@ -27,9 +26,9 @@ export interface IscsiServer {
   readonly port: number;
   /** The normal sessions at this moment, oldest first. */
   sessions(): readonly SessionInfo[];
-  /** Ends every session of a target, in-flight commands first; resolves with their number once `closed` has run for each. */
+  /** Ends every session of a target, in-flight commands first (the initiators are told); resolves with their number once `closed` has run for each. */
   disconnect(targetName: string): Promise<number>;
-  /** Takes no more connections, finishes the commands in flight, ends every session and resolves when all units are closed. */
+  /** Takes no more connections, finishes the commands in flight, has initiators log out, ends every session and resolves when all units are closed. */
   stop(): Promise<void>;
 }
 
@@ -84,7 +83,6 @@ export async function createIscsiServer(options: IscsiServerOptions): Promise<Is
         }
         socket.setNoDelay(true);
         socket.setKeepAlive(true, KEEP_ALIVE_MS);
-        limitReceiveBuffer(socket);
         const connection = new Connection(socket, host);
         socket.data.connection = connection;
         connections.add(connection);
@@ -111,9 +109,11 @@ export async function createIscsiServer(options: IscsiServerOptions): Promise<Is
   const ticker = setInterval(
     () => {
       const now = host.now();
-      for (const connection of connections) connection.tick(now);
+      let busy = 0;
+      for (const connection of connections) if (connection.isBusy) busy++;
+      for (const connection of connections) connection.tick(now, busy > 1);
     },
-    Math.min(TICK_MS, limits.loginTimeoutMs / 2, limits.stopGraceMs / 2),
+    Math.min(TICK_MS, limits.loginTimeoutMs / 2, limits.stopGraceMs / 2, limits.logoutWaitMs / 2),
   );
   ticker.unref();
 

@@ -28,6 +28,7 @@ export interface ServeOptions {
   readonly device?: RamDevice;
   readonly blockSizeBytes?: 512 | 4096;
   readonly open?: Target["open"];
+  readonly redirect?: NonNullable<Target["redirect"]>;
   readonly limits?: IscsiServerOptions["limits"];
   readonly targets?: readonly string[];
 }
@@ -50,6 +51,7 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
   const ends: string[] = [];
   const waiting: { kind: string; resolve: (event: IscsiEvent) => void }[] = [];
   const { auth = "none" } = options;
+  const redirect = options.redirect ? { redirect: options.redirect } : {};
   const names = options.targets ?? [TARGET];
   const open =
     options.open ??
@@ -61,16 +63,18 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
     hostname: "127.0.0.1",
     port: 0,
     directory: {
-      find: (name) => (names.includes(name) ? { name, auth, open } : undefined),
+      find: (name) => (names.includes(name) ? { name, auth, open, ...redirect } : undefined),
       visible: ({ chapUser }) => (auth === "none" || chapUser !== undefined ? names : []),
       chapSecret: (user) => (auth !== "none" && auth.user === user ? auth.secret : undefined),
+      chapMutual: () => (auth === "none" ? undefined : auth.mutual),
     },
     onEvent: (event) => {
       events.push(event);
       const at = waiting.findIndex(({ kind }) => kind === event.kind);
       if (at >= 0) waiting.splice(at, 1)[0]?.resolve(event);
     },
-    ...(options.limits ? { limits: options.limits } : {}),
+    // The initiator of the tests logs out when a test says so.
+    limits: { logoutWaitMs: 20, ...options.limits },
   });
   return {
     server,

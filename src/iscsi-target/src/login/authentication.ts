@@ -4,13 +4,16 @@
  *   start --AuthMethod=None--------------------------------> proved
  *   start --AuthMethod=CHAP--> algorithm --CHAP_A--> challenged --CHAP_N, CHAP_R--> proved
  *
+ * The last request may bring a challenge of the initiator's own (mutual CHAP), which is answered once it has proved itself.
  * A key that does not belong to the state refuses the login and changes nothing.
  */
-import { LoginReject, type ChapLogin } from "../directory.ts";
+import { LoginReject, type ChapIdentity, type ChapLogin } from "../directory.ts";
 import {
   type ChapChallenge,
+  chapResponse,
   chooseAlgorithm,
   decodeBinary,
+  decodeIdentifier,
   encodeBinary,
   isChapProof,
   makeChallenge,
@@ -21,13 +24,17 @@ import type { TextKey } from "./text-keys.ts";
 export type Demand =
   | { readonly kind: "none" }
   | { readonly kind: "chap"; readonly login: ChapLogin }
-  | { readonly kind: "either"; secretOf(user: string): string | undefined };
+  | {
+      readonly kind: "either";
+      secretOf(user: string): string | undefined;
+      mutualOf(user: string): ChapIdentity | undefined;
+    };
 
 type State =
   | { readonly at: "start" | "algorithm" | "proved" }
   | { readonly at: "challenged"; readonly challenge: ChapChallenge };
 
-/** Keys that this machine answers; mutual CHAP's are known so that asking for it is refused in plain words. */
+/** Keys that this machine answers. */
 const OWN_KEYS = new Set(["AuthMethod", "CHAP_A", "CHAP_N", "CHAP_R", "CHAP_I", "CHAP_C"]);
 
 export class Authentication {
@@ -116,21 +123,59 @@ export class Authentication {
         "missingParameter",
         "The initiator answered the challenge without CHAP_N or CHAP_R.",
       );
-    if (keys.has("CHAP_I") || keys.has("CHAP_C"))
-      throw new LoginReject(
-        "authenticationFailure",
-        "The initiator wants this target to prove itself too (mutual CHAP).",
-      );
-    if (!isChapProof(challenge, this.#expected(user), user, decodeBinary(proof)))
+    const expected = this.#expected(user);
+    if (!isChapProof(challenge, expected, user, decodeBinary(proof)))
       throw new LoginReject("authenticationFailure", "The CHAP user or secret is wrong.");
+    const answers = expected ? proveOurselves(challenge, expected, keys) : [];
     this.#state = { at: "proved" };
     this.#user = user;
-    return [];
+    return answers;
   }
 
   #expected(user: string): ChapLogin | undefined {
     if (this.#demand.kind === "chap") return this.#demand.login;
-    const secret = this.#demand.kind === "either" ? this.#demand.secretOf(user) : undefined;
-    return secret === undefined ? undefined : { user, secret };
+    if (this.#demand.kind === "none") return undefined;
+    const secret = this.#demand.secretOf(user);
+    if (secret === undefined) return undefined;
+    const mutual = this.#demand.mutualOf(user);
+    return { user, secret, ...(mutual ? { mutual } : {}) };
   }
+}
+
+/**
+ * The answer to the initiator's own challenge, if it sent one. Section 12.1.3 and RFC 1994 section 2.1: a challenge
+ * that is ours sent back, or one secret for both ways, would let an initiator pass with an answer got from us.
+ */
+function proveOurselves(
+  { algorithm, challenge: ours }: ChapChallenge,
+  { secret, mutual }: ChapLogin,
+  keys: ReadonlyMap<string, string>,
+): TextKey[] {
+  const identifier = keys.get("CHAP_I");
+  const theirs = keys.get("CHAP_C");
+  if (identifier === undefined && theirs === undefined) return [];
+  if (identifier === undefined || theirs === undefined)
+    throw new LoginReject(
+      "missingParameter",
+      "The initiator sent half a challenge of its own, CHAP_I or CHAP_C alone.",
+    );
+  if (!mutual)
+    throw new LoginReject(
+      "authenticationFailure",
+      "The initiator wants this target to prove itself too (mutual CHAP), and it has no secret for that.",
+    );
+  if (mutual.secret === secret)
+    throw new LoginReject(
+      "authenticationFailure",
+      "Mutual CHAP needs two secrets: the target's own is the same as the initiator's.",
+    );
+  const challenge = decodeBinary(theirs);
+  if (challenge.length === 0) throw new LoginReject("initiatorError", "The initiator's challenge is empty.");
+  if (Buffer.compare(challenge, ours) === 0)
+    throw new LoginReject("authenticationFailure", "The initiator sent back the target's own challenge.");
+  const asked = { algorithm, identifier: decodeIdentifier(identifier), challenge };
+  return [
+    ["CHAP_N", mutual.user],
+    ["CHAP_R", encodeBinary(chapResponse(asked, mutual.secret), theirs)],
+  ];
 }

@@ -3,6 +3,8 @@
  *
  *   initiator: CHAP_A=8,7,6,5        target: CHAP_A=7 CHAP_I=n CHAP_C=0x...
  *   initiator: CHAP_N=user CHAP_R=0x...   (R = hash(I, secret, C))
+ *
+ * With mutual CHAP the initiator adds a CHAP_I and CHAP_C of its own, and the target answers with CHAP_N and CHAP_R.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { ProtocolError } from "../wire/bytes.ts";
@@ -86,8 +88,16 @@ export function decodeBinary(text: string): Uint8Array {
   throw new ProtocolError("a binary value that is neither hexadecimal nor base64");
 }
 
-export function encodeBinary(bytes: Uint8Array): string {
-  return `0x${bytes.toHex()}`;
+/** The form of `like`, a value of the peer's that `decodeBinary` took; hexadecimal, which all understand, without one. */
+export function encodeBinary(bytes: Uint8Array, like = "0x"): string {
+  return /^0b/i.test(like) ? `0b${bytes.toBase64()}` : `0x${bytes.toHex()}`;
+}
+
+/** CHAP_I: one byte, as any number of section 6.1. Throws ProtocolError. */
+export function decodeIdentifier(text: string): number {
+  const identifier = /^(?:0x[0-9a-f]{1,2}|[0-9]{1,3})$/i.test(text) ? Number(text) : NaN;
+  if (identifier <= 0xff) return identifier;
+  throw new ProtocolError("CHAP_I is not a byte");
 }
 
 function limited(bytes: Uint8Array): Uint8Array {

@@ -3,7 +3,7 @@ import type { Target, TargetDirectory } from "../directory.ts";
 import { STAGE, decodeLoginResponse, encodeLoginRequest } from "../pdu/login.ts";
 import { CHAP_ALGORITHMS, chapResponse, decodeBinary, encodeBinary } from "./chap.ts";
 import { LoginMachine, type LoginStep } from "./login-machine.ts";
-import { LOGIN_STATUS } from "./status.ts";
+import { LOGIN_STATUS, type LoginStatus } from "./status.ts";
 import { type TextKey, decodeTextKeys, encodeTextKeys } from "./text-keys.ts";
 
 const LOGIN = { user: "pi", secret: "0123456789abcdef" };
@@ -12,8 +12,14 @@ const open = (): never => {
 };
 const OPEN: Target = { name: "iqn.2026-01.test:open", auth: "none", open };
 const LOCKED: Target = { name: "iqn.2026-01.test:locked", auth: LOGIN, open };
+const MOVED: Target = {
+  name: "iqn.2026-01.test:moved",
+  auth: LOGIN,
+  redirect: { address: "2001:db8::7", port: 3261 },
+  open,
+};
 const DIRECTORY: TargetDirectory = {
-  find: (name) => [OPEN, LOCKED].find((target) => target.name === name),
+  find: (name) => [OPEN, LOCKED, MOVED].find((target) => target.name === name),
   visible: () => [OPEN.name],
   chapSecret: (user) => (user === LOGIN.user ? LOGIN.secret : undefined),
 };
@@ -289,6 +295,16 @@ describe("the login machine", () => {
     expect(last.kind === "complete" && last.login.chapUser).toBe("pi");
   });
 
+  test("a target that is elsewhere sends the initiator there, in whatever stage it begins", () => {
+    for (const csg of [STAGE.security, STAGE.operational]) {
+      const script = new Script();
+      const step = script.ask({ keys: names(MOVED.name), csg, nsg: STAGE.fullFeature });
+      if (step.kind !== "redirect") throw new Error(step.kind);
+      expect(script.answers).toEqual(new Map([["TargetAddress", "[2001:db8::7]:3261"]]));
+      expect(decodeLoginResponse(step.reply.header)).toMatchObject({ status: 0x0101, transit: false });
+    }
+  });
+
   test("two challenges are never the same", () => {
     const challenges = Array.from({ length: 20 }, () => {
       const script = new Script();
@@ -299,7 +315,7 @@ describe("the login machine", () => {
     expect(new Set(challenges).size).toBe(20);
   });
 
-  const REFUSED: readonly { what: string; status: keyof typeof LOGIN_STATUS; run: () => LoginStep }[] = [
+  const REFUSED: readonly { what: string; status: LoginStatus; run: () => LoginStep }[] = [
     {
       what: "a wrong secret",
       status: "authenticationFailure",
@@ -420,6 +436,16 @@ describe("the login machine", () => {
       what: "a key given twice",
       status: "initiatorError",
       run: () => new Script().ask({ keys: [...names(OPEN.name), ["TargetName", OPEN.name]] }),
+    },
+    {
+      what: "a key negotiated again in a later request",
+      status: "initiatorError",
+      run: () => {
+        const script = new Script();
+        script.ask({ keys: names(OPEN.name) });
+        script.ask({ keys: [["MaxBurstLength", "8192"]], csg: 1, nsg: 3, transit: false });
+        return script.ask({ keys: [["MaxBurstLength", "4096"]], csg: 1, nsg: 3 });
+      },
     },
     {
       what: "a data segment length of 0",

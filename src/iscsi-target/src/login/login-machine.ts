@@ -13,6 +13,7 @@ import { ProtocolError } from "../wire/bytes.ts";
 import { Authentication, type Demand } from "./authentication.ts";
 import { OUR_MAX_RECV_DATA_BYTES, type Parameters, defaultParameters } from "./key-rows.ts";
 import { checkBursts, negotiateKey } from "./negotiate.ts";
+import { portalOf } from "./portal.ts";
 import { LOGIN_STATUS, type LoginStatus } from "./status.ts";
 import { MAX_TEXT_BYTES, type TextKey, decodeTextKeys, encodeTextKeys } from "./text-keys.ts";
 
@@ -52,6 +53,8 @@ export interface CompletedLogin {
 export type LoginStep =
   | { readonly kind: "reply"; readonly reply: LoginReply }
   | { readonly kind: "complete"; readonly login: CompletedLogin }
+  /** The same as `fail`, but nothing is wrong: the owner wants the initiator elsewhere. */
+  | { readonly kind: "redirect"; readonly reply: LoginReply }
   /** The reply is sent, then the connection is closed. */
   | {
       readonly kind: "fail";
@@ -63,6 +66,15 @@ export type LoginStep =
 export interface LoginSurroundings {
   readonly directory: TargetDirectory;
   readonly randomBytes: (count: number) => Uint8Array;
+}
+
+/** Ends the login from wherever it has come to. */
+class Redirection {
+  readonly portal: string;
+
+  constructor(portal: string) {
+    this.portal = portal;
+  }
 }
 
 export class LoginMachine {
@@ -80,6 +92,7 @@ export class LoginMachine {
   #authentication: Authentication | undefined;
   #declaredOurs = false;
   #offeredFirstBurst = false;
+  readonly #negotiated = new Set<string>();
 
   constructor(around: LoginSurroundings) {
     this.#around = around;
@@ -101,6 +114,7 @@ export class LoginMachine {
     try {
       return this.#take(request, data);
     } catch (error) {
+      if (error instanceof Redirection) return this.#redirect(request, error.portal);
       if (error instanceof LoginReject) return this.#fail(request, error.status, error.message);
       if (error instanceof ProtocolError)
         return this.#fail(
@@ -163,6 +177,9 @@ export class LoginMachine {
     const context = { discovery: this.#discovery, phase, firstRequest } as const;
     for (const [key, offer] of keys) {
       if (Authentication.owns(key)) continue;
+      // Section 6.3: a second time within one login is an error, however far apart.
+      if (this.#negotiated.has(key)) throw new ProtocolError(`${key} is negotiated twice`);
+      this.#negotiated.add(key);
       const answer = negotiateKey(key, offer, this.#parameters, context);
       if (answer !== undefined) answers.push([key, answer]);
     }
@@ -194,6 +211,9 @@ export class LoginMachine {
         throw new LoginReject("missingParameter", "The initiator named no target.");
       this.#target = this.#around.directory.find(targetName.toLowerCase());
       if (!this.#target) throw new LoginReject("notFound", "There is no target of that name.");
+      const { redirect } = this.#target;
+      // oxlint-disable-next-line typescript/only-throw-error -- no error: it ends the login as one does
+      if (redirect) throw new Redirection(portalOf(redirect.address, redirect.port));
     }
     this.#named = true;
     this.#authentication = new Authentication(this.#demand(), this.#around.randomBytes);
@@ -208,7 +228,11 @@ export class LoginMachine {
   #demand(): Demand {
     if (!this.#target) {
       const { directory } = this.#around;
-      return { kind: "either", secretOf: (user) => directory.chapSecret(user) };
+      return {
+        kind: "either",
+        secretOf: (user) => directory.chapSecret(user),
+        mutualOf: (user) => directory.chapMutual?.(user),
+      };
     }
     const { auth } = this.#target;
     return auth === "none" ? { kind: "none" } : { kind: "chap", login: auth };
@@ -237,6 +261,12 @@ export class LoginMachine {
     return { kind: "complete", login };
   }
 
+  /** Section 13.8: here, and only here, TargetAddress comes without a portal group tag. */
+  #redirect(request: LoginRequest, portal: string): LoginStep {
+    const reply = this.#reply(request, [["TargetAddress", portal]], false, { status: "movedTemporarily" });
+    return { kind: "redirect", reply };
+  }
+
   #fail(request: LoginRequest, status: LoginStatus, reason: string): LoginStep {
     return { kind: "fail", reply: this.#reply(request, [], false, { status }), status, reason };
   }
@@ -245,7 +275,7 @@ export class LoginMachine {
     request: LoginRequest,
     answers: readonly TextKey[],
     transit: boolean,
-    { tsih = request.tsih, status = "success" }: { tsih?: number; status?: LoginStatus } = {},
+    { tsih = request.tsih, status = "success" }: { tsih?: number; status?: keyof typeof LOGIN_STATUS } = {},
   ): LoginReply {
     const data = encodeTextKeys(answers);
     const statSn = this.#statSn;

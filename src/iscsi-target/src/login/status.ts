@@ -1,6 +1,7 @@
 /** Answers to a login, RFC 7143 section 11.13.5: class in the high byte, detail in the low one. */
 export const LOGIN_STATUS = {
   success: 0x0000,
+  movedTemporarily: 0x0101,
   initiatorError: 0x0200,
   authenticationFailure: 0x0201,
   authorizationFailure: 0x0202,
@@ -18,4 +19,5 @@ export const LOGIN_STATUS = {
   outOfResources: 0x0302,
 } as const;
 
-export type LoginStatus = keyof typeof LOGIN_STATUS;
+/** Without the redirection, which needs an address and is `Target.redirect`. */
+export type LoginStatus = Exclude<keyof typeof LOGIN_STATUS, "movedTemporarily">;

@@ -15,6 +15,7 @@ import {
   type LoginReply,
   type LoginStep,
 } from "../login/login-machine.ts";
+import { plainAddress } from "../login/portal.ts";
 import type { LoginStatus } from "../login/status.ts";
 import { MAX_AHS_BYTES, padded } from "../pdu/basic-header.ts";
 import type { DiscoveryView } from "../session/send-targets.ts";
@@ -22,9 +23,9 @@ import { ProtocolError } from "../wire/bytes.ts";
 import { Framer } from "../wire/framer.ts";
 import { LoginPhase } from "./login-phase.ts";
 import { type Link, type Opened, openDiscovery, openNormal } from "./open-session.ts";
-import { plainAddress } from "./portal.ts";
 import { type Digests, Output, type SharedOutput, type Writable } from "./output.ts";
 import type { SessionRegistry } from "./session-registry.ts";
+import { limitReceiveBuffer } from "./socket-options.ts";
 
 /** The part of Bun's socket that is used here. */
 export interface TcpSocket extends Writable {
@@ -58,6 +59,8 @@ const LINGER_MS = 2000;
 interface Farewell {
   readonly end: SessionEnd;
   readonly why: string;
+  /** The initiator has been asked to log out, and is given time for that. */
+  readonly awaitsLogout: boolean;
 }
 
 export class Connection implements Link {
@@ -84,6 +87,7 @@ export class Connection implements Link {
   #heardMs: number;
   #heard = false;
   #isCongested = false;
+  #isCrowded = false;
   readonly #onFinished: (() => void)[] = [];
 
   constructor(socket: TcpSocket, host: ConnectionHost) {
@@ -98,6 +102,7 @@ export class Connection implements Link {
     this.#output = new Output(socket, host.output);
     this.#heardMs = host.now();
     this.#deadlineMs = this.#heardMs + host.limits.loginTimeoutMs;
+    limitReceiveBuffer(socket, this.#isCrowded);
   }
 
   get isClosed(): boolean {
@@ -136,11 +141,18 @@ export class Connection implements Link {
       return;
     }
     this.#relieve(session.outbox.isCongested);
-    const farewell = this.#farewell;
-    if (farewell && session.isQuiet && !this.#output.isBlocked) {
-      void this.#finish(farewell.end, farewell.why);
-      this.#socket.end();
+    if (this.#farewell && session.isQuiet && !this.#output.isBlocked) this.#part(this.#farewell);
+  }
+
+  /** Everything has been done and said. */
+  #part({ end, why, awaitsLogout }: Farewell): void {
+    if (awaitsLogout) {
+      const { now, limits } = this.#host;
+      this.#deadlineMs = Math.min(this.#deadlineMs, now() + limits.logoutWaitMs);
+      return;
     }
+    void this.#finish(end, why);
+    this.#socket.end();
   }
 
   /** The last login response may have found the socket full. */
@@ -155,11 +167,17 @@ export class Connection implements Link {
     void this.close("drop", why);
   }
 
-  /** Looks at the clock, about once a second. */
-  tick(nowMs: number): void {
+  /** Whether anything came since the last `tick`. */
+  get isBusy(): boolean {
+    return this.#heard;
+  }
+
+  /** Looks at the clock, about once a second. `isCrowded`: it is not the only one at work. */
+  tick(nowMs: number, isCrowded: boolean): void {
     if (this.#heard) {
       this.#heard = false;
       this.#heardMs = nowMs;
+      this.#share(isCrowded);
     }
     if (this.#farewell && nowMs >= this.#deadlineMs) {
       void this.close(this.#farewell.end, this.#farewell.why);
@@ -174,6 +192,12 @@ export class Connection implements Link {
     }
   }
 
+  #share(isCrowded: boolean): void {
+    if (isCrowded === this.#isCrowded || this.#isClosed) return;
+    this.#isCrowded = isCrowded;
+    limitReceiveBuffer(this.#socket, isCrowded);
+  }
+
   /** Cuts the connection; resolves when the session's owner is done with it. */
   close(end: SessionEnd, why: string): Promise<void> {
     // In this order: Bun calls back that the socket is closed before `terminate` returns.
@@ -182,13 +206,21 @@ export class Connection implements Link {
     return finished;
   }
 
-  /** Takes no new commands, and closes once those in flight are answered, or the grace is over. */
+  /**
+   * Takes no new commands, and closes once those in flight are answered, or the grace is over. The initiator is told:
+   * when the server stops it is asked to log out, after which initiators look for the server again by themselves.
+   */
   retire(end: SessionEnd, why: string): Promise<void> {
     if (!this.#opened || this.#isClosed) return this.close(end, why);
     if (!this.#farewell) {
-      this.#farewell = { end, why };
-      this.#deadlineMs = this.#host.now() + this.#host.limits.stopGraceMs;
-      this.#opened.session.close();
+      const { session } = this.#opened;
+      const { stopGraceMs, logoutWaitMs } = this.#host.limits;
+      const awaitsLogout = end === "stopped" && !session.isDiscovery;
+      this.#farewell = { end, why, awaitsLogout };
+      this.#deadlineMs = this.#host.now() + stopGraceMs;
+      session.close();
+      if (awaitsLogout) session.requestLogout(logoutWaitMs);
+      else if (end === "disconnected") session.announceDrop();
     }
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#onFinished.push(resolve);
@@ -210,6 +242,9 @@ export class Connection implements Link {
     switch (step.kind) {
       case "reply":
         this.#reply(step.reply);
+        return;
+      case "redirect":
+        this.#sayLast(step.reply, "The initiator was sent elsewhere.");
         return;
       case "fail":
         this.#refuse(step.reply, step.status, step.reason);
@@ -244,7 +279,8 @@ export class Connection implements Link {
     const host = {
       wake: () => this.wake(),
       broken: (error: unknown) => this.#fail(error),
-      loggedOut: () => this.#sayFarewell(),
+      loggedOut: () => this.#loggedOut(),
+      targetReset: () => this.#resetTarget(login.target?.name ?? ""),
     };
     const { target } = login;
     const view: DiscoveryView = {
@@ -269,8 +305,21 @@ export class Connection implements Link {
     this.#framer.receiver = opened.session;
   }
 
-  #sayFarewell(): void {
-    this.#farewell = { end: "logout", why: "The initiator logged out." };
+  /** Who was asked to go did not leave of its own will: an owner may forget what belongs to one that did. */
+  #loggedOut(): void {
+    const { end, why } = this.#farewell ?? { end: "logout", why: "The initiator logged out." };
+    this.#sayFarewell(end, why);
+  }
+
+  #resetTarget(name: string): void {
+    const why = "An initiator reset the target.";
+    for (const { session, retire } of this.#host.registry.ofTarget(name))
+      if (session !== this.#opened?.session) void retire("drop", why);
+    this.#sayFarewell("drop", why);
+  }
+
+  #sayFarewell(end: SessionEnd, why: string): void {
+    this.#farewell = { end, why, awaitsLogout: false };
     this.#deadlineMs = this.#host.now() + LINGER_MS;
   }
 
@@ -283,10 +332,12 @@ export class Connection implements Link {
 
   #refuse(reply: LoginReply, status: LoginStatus, reason: string): void {
     this.#reportFailure(status, reason);
-    if (this.#isClosed) return;
+    if (!this.#isClosed) this.#sayLast(reply, reason);
+  }
+
+  #sayLast(reply: LoginReply, why: string): void {
     this.#reply(reply);
-    this.#farewell = { end: "drop", why: reason };
-    this.#deadlineMs = this.#host.now() + LINGER_MS;
+    this.#sayFarewell("drop", why);
     this.#finishLoginAnswer();
   }
 

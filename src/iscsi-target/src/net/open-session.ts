@@ -1,9 +1,11 @@
 /** From a completed login to an open session: reinstatement, the owner's consent, its units. */
 import { LoginReject, type Nexus, type OpenTarget, type SessionEnd, type Target } from "../directory.ts";
 import type { IscsiEvent, SessionInfo } from "../events.ts";
+import type { ServerLimits } from "../limits.ts";
 import type { CompletedLogin } from "../login/login-machine.ts";
 import type { UnitSet } from "../scsi/execute.ts";
 import { Unit } from "../scsi/unit.ts";
+import { DirtyBudget } from "../session/dirty-budget.ts";
 import type { DiscoveryView } from "../session/send-targets.ts";
 import { Session, type SessionHost } from "../session/session.ts";
 import type { SessionRegistry } from "./session-registry.ts";
@@ -18,8 +20,12 @@ export interface Link {
   retire(end: SessionEnd, why: string): Promise<void>;
 }
 
+/** What the connection gives to a session. */
+export type ConnectionSide = Omit<SessionHost, "peers" | "dirty">;
+
 export interface Opener {
   readonly registry: SessionRegistry;
+  readonly limits: ServerLimits;
   readonly onEvent: (event: IscsiEvent) => void;
 }
 
@@ -33,12 +39,12 @@ export interface Opened {
 /** A discovery session: text requests only, no units, nobody to be told. */
 export function openDiscovery(
   login: CompletedLogin,
-  host: Omit<SessionHost, "peers">,
+  host: ConnectionSide,
   view: DiscoveryView,
   registry: SessionRegistry,
 ): Opened {
   const units: UnitSet = { targetName: "", units: new Map(), luns: [] };
-  const session = new Session({ ...host, peers: () => [] }, login, units, view);
+  const session = new Session({ ...host, peers: () => [], dirty: new DirtyBudget(0) }, login, units, view);
   return { session, tsih: registry.nextTsih(), finish: () => session.end() };
 }
 
@@ -46,7 +52,7 @@ export function openDiscovery(
 export function openNormal(
   login: CompletedLogin & { readonly target: Target },
   link: Link,
-  host: Omit<SessionHost, "peers">,
+  host: ConnectionSide,
   view: DiscoveryView,
   opener: Opener,
 ): Promise<Opened> {
@@ -61,6 +67,8 @@ export function openNormal(
   };
   return opener.registry.inTurn(nexus, async () => {
     await reinstate(login, nexus, opener.registry);
+    if (opener.registry.ofTarget(nexus.targetName).length >= opener.limits.maxSessionsPerTarget)
+      throw new LoginReject("outOfResources", "The target has as many sessions as it may have.");
     const target = await login.target.open(nexus);
     if (link.isClosed) {
       await target.closed("drop");
@@ -95,14 +103,15 @@ function register(
   nexus: Nexus,
   target: OpenTarget,
   link: Link,
-  host: Omit<SessionHost, "peers">,
+  host: ConnectionSide,
   view: DiscoveryView,
-  { registry, onEvent }: Opener,
+  { registry, limits, onEvent }: Opener,
 ): Opened {
   const tsih = login.tsih === 0 ? registry.nextTsih() : login.tsih;
-  const units = unitSet(nexus.targetName, target);
+  const dirty = new DirtyBudget(limits.maxDirtyBytes);
+  const units = unitSet(nexus.targetName, target, dirty);
   const peers = (): Session[] => registry.ofTarget(nexus.targetName).map(({ session }) => session);
-  const session = new Session({ ...host, peers }, login, units, view);
+  const session = new Session({ ...host, peers, dirty }, login, units, view);
   const since = new Date();
   const info = (): SessionInfo => ({
     id: tsih,
@@ -154,8 +163,10 @@ function register(
   };
 }
 
-function unitSet(targetName: string, { units }: OpenTarget): UnitSet {
-  const byLun = new Map(units.map((unit) => [unit.lun, new Unit(unit)]));
+function unitSet(targetName: string, { units }: OpenTarget, dirty: DirtyBudget): UnitSet {
+  const byLun = new Map(
+    units.map((unit) => [unit.lun, new Unit({ ...unit, device: dirty.meter(unit.device) })]),
+  );
   if (byLun.size === 0 || byLun.size !== units.length)
     throw new RangeError("a target needs units, each with a LUN of its own");
   return { targetName, units: byLun, luns: [...byLun.keys()].toSorted((a, b) => a - b) };

@@ -14,7 +14,7 @@ export interface OpenSession {
   /** Ends it at once; resolves when the owner's `closed` has run. */
   end(reason: SessionEnd, why: string): Promise<void>;
   /** Lets commands in flight finish first. */
-  retire(reason: SessionEnd, why: string): Promise<void>;
+  readonly retire: (reason: SessionEnd, why: string) => Promise<void>;
 }
 
 /** TSIH has 16 bits, and 0 stands for "none yet". */

@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { ProtocolError } from "../wire/bytes.ts";
 import { HEADER_BYTES } from "./basic-header.ts";
+import { decodeAsyncMessage, encodeAsyncMessage } from "./async-message.ts";
 import { decodeDataIn, encodeDataIn } from "./data-in.ts";
 import { decodeDataOut, encodeDataOut } from "./data-out.ts";
 import { decodeLoginRequest, decodeLoginResponse, encodeLoginRequest, encodeLoginResponse } from "./login.ts";
@@ -244,6 +245,12 @@ const PAIRS = [
     fc.record({ response: u8, taskTag: u32, statSn: u32, ...window }),
     (fields) => into((out, at) => encodeTaskManagementResponse(fields, out, at)),
     decodeTaskManagementResponse,
+  ),
+  pair(
+    "Asynchronous Message",
+    fc.record({ event: u8, statSn: u32, parameter1: u16, parameter2: u16, parameter3: u16, ...window }),
+    (fields) => into((out, at) => encodeAsyncMessage(fields, out, at)),
+    decodeAsyncMessage,
   ),
 ];
 

@@ -1,4 +1,5 @@
 /** Outgoing PDUs other than Data-In. Numbers (StatSN, window) are taken when a PDU is laid, so they are right in wire order. */
+import { encodeAsyncMessage } from "../pdu/async-message.ts";
 import { NO_TAG } from "../pdu/basic-header.ts";
 import { encodeLogoutResponse } from "../pdu/logout.ts";
 import { encodeNopIn } from "../pdu/nop.ts";
@@ -103,6 +104,17 @@ export function logoutResponse(numbers: Numbers, taskTag: number, response: numb
   return onePdu(0, (batch) => {
     const pdu = { taskTag, response, statSn: numbers.nextStatSn(), ...numbers.window() };
     encodeLogoutResponse(pdu, batch.bytes, batch.headerAt);
+  });
+}
+
+/** Word of ours that was not asked for; the times are seconds. */
+export function asyncMessage(
+  numbers: Numbers,
+  message: { event: number; parameter2: number; parameter3: number },
+): Outgoing {
+  return onePdu(0, (batch) => {
+    const pdu = { ...message, parameter1: 0, statSn: numbers.nextStatSn(), ...numbers.window() };
+    encodeAsyncMessage(pdu, batch.bytes, batch.headerAt);
   });
 }
 

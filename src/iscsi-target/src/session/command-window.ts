@@ -7,6 +7,8 @@ export class CommandWindow {
   #expected: number;
   /** Numbered commands that have been taken and not answered: they narrow the window. */
   #outstanding = 0;
+  /** Numbers ahead that will not come any more. At most a window of them. */
+  readonly #forgone = new Set<number>();
 
   constructor(firstCmdSn: number, size: number) {
     this.#expected = firstCmdSn;
@@ -30,9 +32,26 @@ export class CommandWindow {
     const ahead = (cmdSn - this.#expected) >>> 0;
     if (ahead >= this.#size - this.#outstanding) return "ignore";
     if (ahead > 0) return "gap";
-    this.#expected = (this.#expected + 1) >>> 0;
+    this.#advance();
     this.#outstanding++;
     return "take";
+  }
+
+  /**
+   * Counts a number as received that an abort names, though its command was never seen (section 11.5.1);
+   * false when it is outside the window.
+   */
+  forgo(cmdSn: number): boolean {
+    const ahead = (cmdSn - this.#expected) >>> 0;
+    if (ahead >= this.#size - this.#outstanding) return false;
+    if (ahead > 0) this.#forgone.add(cmdSn);
+    else this.#advance();
+    return true;
+  }
+
+  #advance(): void {
+    do this.#expected = (this.#expected + 1) >>> 0;
+    while (this.#forgone.delete(this.#expected));
   }
 
   /** A numbered command has been answered, or needs no answer any more. */

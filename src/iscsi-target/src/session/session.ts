@@ -3,19 +3,21 @@
  * nor timers; the connection pushes bytes through the framer into it and empties the outbox.
  */
 import { COMMAND_WINDOW, type CompletedLogin } from "../login/login-machine.ts";
+import { ASYNC_EVENT } from "../pdu/async-message.ts";
 import { HEADER_BYTES, NO_TAG, REQUEST, isImmediate, opcodeOf } from "../pdu/basic-header.ts";
 import { decodeDataOut } from "../pdu/data-out.ts";
 import { LOGOUT_REASON, LOGOUT_RESPONSE, decodeLogoutRequest } from "../pdu/logout.ts";
 import { decodeNopOut } from "../pdu/nop.ts";
 import { REJECT_REASON } from "../pdu/reject.ts";
 import { decodeScsiCommand } from "../pdu/scsi-command.ts";
-import { decodeTaskManagementRequest } from "../pdu/task-management.ts";
+import { TASK_FUNCTION, decodeTaskManagementRequest } from "../pdu/task-management.ts";
 import { type TextRequest, decodeTextRequest } from "../pdu/text.ts";
 import type { UnitSet } from "../scsi/execute.ts";
 import { ProtocolError, getU32 } from "../wire/bytes.ts";
 import type { PduReceiver } from "../wire/framer.ts";
 import {
   type Numbers,
+  asyncMessage,
   logoutResponse,
   nopEcho,
   nopPing,
@@ -25,6 +27,7 @@ import {
 } from "./answers.ts";
 import { type DataSink, IGNORED_DATA } from "./data-sink.ts";
 import { CommandWindow } from "./command-window.ts";
+import type { DirtyBudget } from "./dirty-budget.ts";
 import { Outbox, type Outgoing } from "./outbox.ts";
 import type { DiscoveryView } from "./send-targets.ts";
 import { type Peer, manageTasks } from "./task-management.ts";
@@ -39,8 +42,12 @@ export interface SessionHost {
   broken(error: unknown): void;
   /** The initiator has logged out: close once the outbox is empty. */
   loggedOut(): void;
+  /** A cold reset: every connection of the target is to be closed, this one once its outbox is empty. */
+  targetReset(): void;
   /** Sessions of the same target, this one included. */
   peers(): Iterable<Peer>;
+  /** Of the units that this session was given. */
+  readonly dirty: DirtyBudget;
 }
 
 /** Commands outside the window (immediate ones) at once; a host uses them for task management, one at a time. */
@@ -60,6 +67,7 @@ export class Session implements PduReceiver, Numbers, Peer {
   #inFlight = 0;
   #idle: (() => void)[] = [];
   #isClosing = false;
+  #hasLoggedOut = false;
   #isPingOpen = false;
   #pings = 0;
   bytesRead = 0;
@@ -84,6 +92,7 @@ export class Session implements PduReceiver, Numbers, Peer {
         nextStatSn: () => this.nextStatSn(),
         peekStatSn: () => this.peekStatSn(),
         window: () => this.window(),
+        dirty: host.dirty,
       },
       login.parameters,
       units,
@@ -120,6 +129,23 @@ export class Session implements PduReceiver, Numbers, Peer {
   /** Takes no new command from now on: the initiator will repeat them on its next session. */
   close(): void {
     this.#isClosing = true;
+  }
+
+  /** Asks the initiator to log out within that time. It may still do so after `close`. */
+  requestLogout(waitMs: number): void {
+    const parameter3 = Math.ceil(waitMs / 1000);
+    this.#send(asyncMessage(this, { event: ASYNC_EVENT.logoutRequest, parameter2: 0, parameter3 }));
+  }
+
+  /** Tells the initiator that the session is about to be dropped, and when it may come back. */
+  announceDrop(): void {
+    const { DefaultTime2Wait: parameter2 } = this.#login.parameters;
+    this.#send(asyncMessage(this, { event: ASYNC_EVENT.droppingSession, parameter2, parameter3: 0 }));
+  }
+
+  /** A command that its initiator gave up before it came here. */
+  forgo(cmdSn: number): boolean {
+    return this.#window.forgo(cmdSn);
   }
 
   /** Drops every command without an answer; resolves when no device call is under way any more. */
@@ -242,11 +268,13 @@ export class Session implements PduReceiver, Numbers, Peer {
     const request = decodeTaskManagementRequest(header);
     const response = manageTasks(request, this, this.#host.peers());
     this.#send(taskManagementResponse(this, request.taskTag, response));
+    if (request.function === TASK_FUNCTION.targetColdReset) this.#host.targetReset();
     return "stream";
   }
 
   #logout(header: Uint8Array): "stream" {
-    if (!this.#admitControl(header)) return "stream";
+    // A session that is being closed takes nothing else any more, and this whatever its number.
+    if (this.#hasLoggedOut || (!this.#isClosing && !this.#admitControl(header))) return "stream";
     const { reason, cid, taskTag } = decodeLogoutRequest(header);
     let response: number = LOGOUT_RESPONSE.closed;
     if (reason === LOGOUT_REASON.removeForRecovery) response = LOGOUT_RESPONSE.recoveryNotSupported;
@@ -254,6 +282,7 @@ export class Session implements PduReceiver, Numbers, Peer {
       response = LOGOUT_RESPONSE.cidNotFound;
     if (response === LOGOUT_RESPONSE.closed) {
       this.#isClosing = true;
+      this.#hasLoggedOut = true;
       this.tasks.abortAll();
     }
     this.#send(logoutResponse(this, taskTag, response));

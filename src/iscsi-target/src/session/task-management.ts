@@ -8,6 +8,8 @@ import type { TaskSet } from "./task-set.ts";
 export interface Peer {
   readonly tasks: TaskSet;
   readonly units: UnitSet;
+  /** Counts a command that never came as received; false when its number could not come (RFC 7143 section 11.5.1). */
+  forgo(cmdSn: number): boolean;
 }
 
 /** Carries the function out at once (aborting is dropping) and returns the response code. */
@@ -15,7 +17,9 @@ export function manageTasks(request: TaskManagementRequest, own: Peer, peers: It
   const { lun } = request;
   switch (request.function) {
     case TASK_FUNCTION.abortTask:
-      return own.tasks.abort(request.referencedTaskTag) ? TASK_RESPONSE.complete : TASK_RESPONSE.noSuchTask;
+      return own.tasks.abort(request.referencedTaskTag) || own.forgo(request.refCmdSn)
+        ? TASK_RESPONSE.complete
+        : TASK_RESPONSE.noSuchTask;
     case TASK_FUNCTION.abortTaskSet:
       if (!own.units.units.has(lun)) return TASK_RESPONSE.noSuchLun;
       own.tasks.abortAll(lun);
@@ -31,13 +35,14 @@ export function manageTasks(request: TaskManagementRequest, own: Peer, peers: It
       if (!own.units.units.has(lun)) return TASK_RESPONSE.noSuchLun;
       for (const peer of peers) reset(peer, "lunReset", lun);
       return TASK_RESPONSE.complete;
+    // After a cold reset the session ends the connections too; its peers' next ones begin with "power on".
+    case TASK_FUNCTION.targetColdReset:
     case TASK_FUNCTION.targetWarmReset:
       for (const peer of peers) reset(peer, "lunReset");
       return TASK_RESPONSE.complete;
     case TASK_FUNCTION.taskReassign:
       return TASK_RESPONSE.reassignNotSupported;
     default:
-      // A cold reset would cut every session of the target, which no single initiator is given the right to.
       return TASK_RESPONSE.notSupported;
   }
 }

@@ -17,6 +17,7 @@ import { type Numbers, readyToTransfer, scsiResponse } from "./answers.ts";
 import { DataInTransfer } from "./data-in-transfer.ts";
 import { CommandOnly, type DataSink } from "./data-sink.ts";
 import { type DataSource, deviceSource, parameterSource } from "./data-source.ts";
+import type { DirtyBudget } from "./dirty-budget.ts";
 import type { Outgoing } from "./outbox.ts";
 import { answerTo } from "./task-answer.ts";
 import { Task } from "./task.ts";
@@ -30,6 +31,7 @@ export interface TaskSetHost extends Numbers {
   release(task: Task): void;
   countRead(bytes: number): void;
   countWritten(bytes: number): void;
+  readonly dirty: DirtyBudget;
 }
 
 export class TaskSet {
@@ -172,6 +174,7 @@ export class TaskSet {
       try {
         this.#unitOf(task).device.write(data, plan.offset + at);
         this.#host.countWritten(data.length);
+        if (this.#host.dirty.isFlushDue) this.#host.track(this.#host.dirty.flush());
       } catch (error) {
         this.#setFailure(task, error, "write");
       }
@@ -193,12 +196,21 @@ export class TaskSet {
 
   /** After a PDU of a write: ask for more, or carry the command out. */
   #advance(task: Task): void {
-    const { transfer, command } = task;
+    const { transfer } = task;
     if (!transfer || task.aborted) return;
     if (transfer.isComplete) {
       this.#run(task);
       return;
     }
+    const { dirty } = this.#host;
+    if (dirty.isSpent) this.#host.track(dirty.relief().then(() => this.#askForMore(task, transfer)));
+    else this.#askForMore(task, transfer);
+  }
+
+  #askForMore(task: Task, transfer: WriteTransfer): void {
+    // After a wait the command may be over.
+    if (task.aborted || transfer.isComplete) return;
+    const { command } = task;
     const transferTag = this.#nextTransferTag;
     const r2t = transfer.nextR2t(transferTag);
     if (!r2t) return;
@@ -226,6 +238,7 @@ export class TaskSet {
         return;
       case "write":
         if (plan.flush) this.#later(task, () => this.#unitOf(task).device.flush());
+        else if (this.#host.dirty.isSpent) this.#later(task, () => this.#host.dirty.relief());
         else this.#respond(task);
         return;
       case "parameters":
