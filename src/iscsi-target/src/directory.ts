@@ -1,5 +1,6 @@
 import type { BlockDevice } from "./block-device.ts";
 import type { LoginStatus } from "./login/status.ts";
+import type { ReservationStore } from "./scsi/reservations/state.ts";
 
 /** Where policy comes in: which targets there are, who may log in to them and which disks they get. */
 export interface TargetDirectory {
@@ -70,6 +71,8 @@ export interface LogicalUnit {
   readonly vendor?: string;
   readonly product?: string;
   readonly revision?: string;
+  /** Keeps persistent reservations over restarts. Without it they last as long as the server, and it says so. */
+  readonly reservations?: ReservationStore;
 }
 
 /** Refuses a login with a status of RFC 7143 11.13.5. Thrown by `Target.open` for reasons of policy. */

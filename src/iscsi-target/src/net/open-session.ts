@@ -100,7 +100,7 @@ function register(
   { registry, onEvent }: Opener,
 ): Opened {
   const tsih = login.tsih === 0 ? registry.nextTsih() : login.tsih;
-  const units = unitSet(nexus.targetName, target);
+  const units = unitSet(nexus, target, registry);
   const peers = (): Session[] => registry.ofTarget(nexus.targetName).map(({ session }) => session);
   const session = new Session({ ...host, peers }, login, units, view);
   const since = new Date();
@@ -144,6 +144,7 @@ function register(
       } catch (error) {
         reason = `${why} Closing its units failed: ${error instanceof Error ? error.message : String(error)}.`;
       }
+      for (const unit of units.units.values()) registry.units.detach(unit);
       registry.remove(tsih);
       onEvent(
         end === "logout"
@@ -154,9 +155,9 @@ function register(
   };
 }
 
-function unitSet(targetName: string, { units }: OpenTarget): UnitSet {
-  const byLun = new Map(units.map((unit) => [unit.lun, new Unit(unit)]));
+function unitSet(nexus: Nexus, { units }: OpenTarget, registry: SessionRegistry): UnitSet {
+  const byLun = new Map(units.map((unit) => [unit.lun, new Unit(unit, nexus, registry.units.of(unit))]));
   if (byLun.size === 0 || byLun.size !== units.length)
     throw new RangeError("a target needs units, each with a LUN of its own");
-  return { targetName, units: byLun, luns: [...byLun.keys()].toSorted((a, b) => a - b) };
+  return { targetName: nexus.targetName, units: byLun, luns: [...byLun.keys()].toSorted((a, b) => a - b) };
 }

@@ -18,7 +18,7 @@ const SERVICE_ACTION_BITS = 0x1f;
 const rowsByOpcode = new Map<number, readonly OpcodeRow[]>();
 for (const row of OPCODE_ROWS) rowsByOpcode.set(row.opcode, [...(rowsByOpcode.get(row.opcode) ?? []), row]);
 
-/** Throws SenseError for whatever ends in CHECK CONDITION. */
+/** Throws SenseError for whatever ends in CHECK CONDITION, and ReservationConflict. */
 export function planCommand(cdb: Uint8Array, lun: number, { units, luns, targetName }: UnitSet): Plan {
   const unit = units.get(lun);
   const row = findRow(cdb);
@@ -31,7 +31,8 @@ export function planCommand(cdb: Uint8Array, lun: number, { units, luns, targetN
   if (attention) throw new SenseError(attention);
   if (!row) throw unknownCommand(cdb);
   checkControl(cdb, row);
-  if (row.writes && unit.device.readOnly) throw new SenseError("writeProtected");
+  unit.shared.reservations.check(unit.port, row.access);
+  if (row.access === "write" && unit.device.readOnly) throw new SenseError("writeProtected");
   return row.run({ cdb, unit, luns, targetName });
 }
 

@@ -12,10 +12,15 @@ export const SENSE = {
   lunNotSupported: [0x5, 0x25, 0x00],
   parameterListLengthError: [0x5, 0x1a, 0x00],
   invalidFieldInParameterList: [0x5, 0x26, 0x00],
+  invalidRelease: [0x5, 0x26, 0x04],
+  insufficientRegistrationResources: [0x5, 0x55, 0x04],
   invalidFieldInCommandUnit: [0x5, 0x0e, 0x03],
   savingParametersNotSupported: [0x5, 0x39, 0x00],
   powerOn: [0x6, 0x29, 0x00],
   lunReset: [0x6, 0x29, 0x03],
+  reservationsPreempted: [0x6, 0x2a, 0x03],
+  reservationsReleased: [0x6, 0x2a, 0x04],
+  registrationsPreempted: [0x6, 0x2a, 0x05],
   commandsCleared: [0x6, 0x2f, 0x00],
   writeProtected: [0x7, 0x27, 0x00],
   spaceAllocationFailed: [0x7, 0x27, 0x07],
@@ -45,6 +50,13 @@ export class SenseError extends Error {
     this.information = options.information;
   }
 }
+
+/** Ends a command with RESERVATION CONFLICT, a status that has no sense data (SAM-5 5.3.1). */
+export class ReservationConflict extends Error {
+  override readonly name = "ReservationConflict";
+}
+
+export type CommandFailure = SenseError | ReservationConflict;
 
 const FIXED_CURRENT = 0x70;
 const DESCRIPTOR_CURRENT = 0x72;
@@ -91,9 +103,9 @@ function fieldPointer(error: SenseError): Uint8Array {
   return bytes;
 }
 
-/** What a failure of the device becomes: `code` is its errno name. */
-export function senseOfDeviceError(error: unknown, during: "read" | "write"): SenseError {
-  if (error instanceof SenseError) return error;
+/** What a failure becomes; of the device's, `code` is the errno name. */
+export function failureOf(error: unknown, during: "read" | "write"): CommandFailure {
+  if (error instanceof SenseError || error instanceof ReservationConflict) return error;
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   if (code === "ENOSPC" || code === "EDQUOT") return new SenseError("spaceAllocationFailed");
   return new SenseError(during === "read" ? "unrecoveredReadError" : "writeError");

@@ -1,6 +1,8 @@
 import type { BlockDevice } from "../block-device.ts";
 import type { LogicalUnit } from "../directory.ts";
+import type { InitiatorPort } from "./reservations/state.ts";
 import { SenseError, type SenseName } from "./sense.ts";
+import { SharedUnit } from "./shared-unit.ts";
 
 /** A logical unit as one session sees it: the disk's facts and the unit attentions that wait for this initiator. */
 export class Unit {
@@ -9,21 +11,35 @@ export class Unit {
   readonly blockSizeBytes: number;
   readonly blocks: number;
   readonly identity: LogicalUnit;
+  /** Who looks at it. */
+  readonly port: InitiatorPort;
+  readonly shared: SharedUnit;
+  /** Drops what this session has under way here; set by the session. */
+  abortTasks: () => void = () => undefined;
   #attentions: SenseName[];
 
-  constructor(unit: LogicalUnit) {
+  constructor(unit: LogicalUnit, port: InitiatorPort, shared = new SharedUnit(unit)) {
     checkIdentity(unit);
     this.lun = unit.lun;
     this.device = unit.device;
     this.blockSizeBytes = unit.blockSizeBytes;
     this.blocks = Math.floor(unit.device.sizeBytes / unit.blockSizeBytes);
     this.identity = unit;
+    this.port = port;
+    this.shared = shared;
+    shared.attach(this);
     // SAM-5 5.14: a new nexus learns that the unit has been powered on; hosts clear it with their first command.
     this.#attentions = ["powerOn"];
   }
 
   attend(sense: SenseName): void {
     if (!this.#attentions.includes(sense)) this.#attentions.push(sense);
+  }
+
+  /** LOGICAL UNIT RESET or something like it, SAM-5 section 6.3.3. */
+  reset(sense: SenseName): void {
+    this.shared.reservations.forgetUnitReservation();
+    this.attend(sense);
   }
 
   /** Takes the oldest attention off the queue: it is reported once. */

@@ -11,7 +11,7 @@ import { residualOf } from "../pdu/scsi-response.ts";
 import { type UnitSet, planCommand } from "../scsi/execute.ts";
 import { MAX_GATHER_BYTES, MAX_SESSION_GATHER_BYTES } from "../scsi/limits.ts";
 import type { Plan } from "../scsi/plan.ts";
-import { SenseError, senseOfDeviceError } from "../scsi/sense.ts";
+import { SenseError, failureOf } from "../scsi/sense.ts";
 import type { Unit } from "../scsi/unit.ts";
 import { type Numbers, readyToTransfer, scsiResponse } from "./answers.ts";
 import { DataInTransfer } from "./data-in-transfer.ts";
@@ -45,6 +45,7 @@ export class TaskSet {
     this.#host = host;
     this.#parameters = parameters;
     this.#units = units;
+    for (const unit of units.units.values()) unit.abortTasks = () => void this.abortAll(unit.lun);
   }
 
   get size(): number {
@@ -315,7 +316,7 @@ export class TaskSet {
   }
 
   #setFailure(task: Task, error: unknown, during: "read" | "write"): void {
-    task.failure ??= senseOfDeviceError(error, during);
+    task.failure ??= failureOf(error, during);
     task.transfer?.fail();
   }
 
