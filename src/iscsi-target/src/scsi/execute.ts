@@ -32,7 +32,8 @@ export function planCommand(cdb: Uint8Array, lun: number, { units, luns, targetN
   if (!row) throw unknownCommand(cdb);
   checkControl(cdb, row);
   unit.shared.reservations.check(unit.port, row.access);
-  if (row.access === "write" && unit.device.readOnly) throw new SenseError("writeProtected");
+  if (!unit.shared.medium.isLoaded && !row.needsNoMedium) throw new SenseError("mediumNotPresent");
+  if (row.access === "write" && unit.writeProtection) throw new SenseError(unit.writeProtection);
   return row.run({ cdb, unit, luns, targetName });
 }
 

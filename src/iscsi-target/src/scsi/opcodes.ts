@@ -2,11 +2,14 @@
  * Every command of the disk, one row each: the decoder, the checks and REPORT SUPPORTED OPERATION CODES read the same table.
  * `usage` is the CDB usage data of SPC-4 6.35.3: a set bit is looked at (the service action holds its value).
  */
-import { read, synchronizeCache, verify, write, writeAndVerify } from "./blocks.ts";
+import { preFetch, read, synchronizeCache, verify, write, writeAndVerify } from "./blocks.ts";
 import { readCapacity10, readCapacity16 } from "./capacity.ts";
 import type { Command, LunlessCommand } from "./command.ts";
+import { readDefectData10, readDefectData12 } from "./defects.ts";
 import { inquiry } from "./inquiry.ts";
 import { getLbaStatus } from "./lba-status.ts";
+import { preventAllow, startStopUnit } from "./medium.ts";
+import { modeSelect10, modeSelect6 } from "./mode-select.ts";
 import { modeSense10, modeSense6 } from "./mode-sense.ts";
 import type { Plan } from "./plan.ts";
 import type { Access } from "./reservations/reservations.ts";
@@ -18,7 +21,8 @@ import {
 } from "./reservations/persistent-in.ts";
 import { PERSISTENT_OUT } from "./reservations/persistent-out.ts";
 import { releaseUnit, reserveUnit } from "./reservations/reserve-release.ts";
-import { reportLuns, requestSense, startStopUnit, testUnitReady } from "./primary.ts";
+import { compareAndWrite, orWrite } from "./read-modify-write.ts";
+import { reportLuns, requestSense, testUnitReady } from "./primary.ts";
 import { unmap, writeSame } from "./provisioning.ts";
 import { reportSupportedOpcodes } from "./supported-opcodes.ts";
 
@@ -29,6 +33,8 @@ interface RowBase {
   readonly usage: string;
   /** What reservations allow of it; "write" changes the medium, and is refused when that is read-only. */
   readonly access: Access;
+  /** Answered too while the medium is out. */
+  readonly needsNoMedium?: true;
 }
 
 export type OpcodeRow =
@@ -56,16 +62,59 @@ export const OPCODE_ROWS: readonly OpcodeRow[] = [
   { opcode: 0x08, name: "READ(6)", usage: "081fffffff04", access: "read", at: "unit", run: read(6) },
   { opcode: 0x0a, name: "WRITE(6)", usage: "0a1fffffff04", at: "unit", access: "write", run: write(6) },
   { opcode: 0x12, name: "INQUIRY", usage: "1201ffffff04", access: "free", at: "anyLun", run: inquiry },
-  { opcode: 0x16, name: "RESERVE(6)", usage: "161100000004", access: "status", at: "unit", run: reserveUnit },
-  { opcode: 0x17, name: "RELEASE(6)", usage: "171100000004", access: "free", at: "unit", run: releaseUnit },
-  { opcode: 0x1a, name: "MODE SENSE(6)", usage: "1a08ffffff04", access: "read", at: "unit", run: modeSense6 },
+  {
+    opcode: 0x15,
+    name: "MODE SELECT(6)",
+    usage: "15110000ff04",
+    access: "control",
+    needsNoMedium: true,
+    at: "unit",
+    run: modeSelect6,
+  },
+  {
+    opcode: 0x16,
+    name: "RESERVE(6)",
+    usage: "161100000004",
+    access: "status",
+    needsNoMedium: true,
+    at: "unit",
+    run: reserveUnit,
+  },
+  {
+    opcode: 0x17,
+    name: "RELEASE(6)",
+    usage: "171100000004",
+    access: "free",
+    needsNoMedium: true,
+    at: "unit",
+    run: releaseUnit,
+  },
+  {
+    opcode: 0x1a,
+    name: "MODE SENSE(6)",
+    usage: "1a08ffffff04",
+    access: "read",
+    needsNoMedium: true,
+    at: "unit",
+    run: modeSense6,
+  },
   {
     opcode: 0x1b,
     name: "START STOP UNIT",
     usage: "1b0000000304",
     access: "control",
+    needsNoMedium: true,
     at: "unit",
     run: startStopUnit,
+  },
+  {
+    opcode: 0x1e,
+    name: "PREVENT ALLOW MEDIUM REMOVAL",
+    usage: "1e0000000304",
+    access: "control",
+    needsNoMedium: true,
+    at: "unit",
+    run: preventAllow,
   },
   {
     opcode: 0x25,
@@ -108,12 +157,28 @@ export const OPCODE_ROWS: readonly OpcodeRow[] = [
     run: verify(10),
   },
   {
+    opcode: 0x34,
+    name: "PRE-FETCH(10)",
+    usage: "3402ffffffff00ffff04",
+    access: "read",
+    at: "unit",
+    run: preFetch(10),
+  },
+  {
     opcode: 0x35,
     name: "SYNCHRONIZE CACHE(10)",
     usage: "3502ffffffff00ffff04",
     access: "control",
     at: "unit",
     run: synchronizeCache(10),
+  },
+  {
+    opcode: 0x37,
+    name: "READ DEFECT DATA(10)",
+    usage: "37001f00000000ffff04",
+    access: "read",
+    at: "unit",
+    run: readDefectData10,
   },
   {
     opcode: 0x41,
@@ -125,10 +190,20 @@ export const OPCODE_ROWS: readonly OpcodeRow[] = [
   },
   { opcode: 0x42, name: "UNMAP", usage: "42010000000000ffff04", at: "unit", access: "write", run: unmap },
   {
+    opcode: 0x55,
+    name: "MODE SELECT(10)",
+    usage: "55110000000000ffff04",
+    access: "control",
+    needsNoMedium: true,
+    at: "unit",
+    run: modeSelect10,
+  },
+  {
     opcode: 0x56,
     name: "RESERVE(10)",
     usage: "56110000000000000004",
     access: "status",
+    needsNoMedium: true,
     at: "unit",
     run: reserveUnit,
   },
@@ -137,6 +212,7 @@ export const OPCODE_ROWS: readonly OpcodeRow[] = [
     name: "RELEASE(10)",
     usage: "57110000000000000004",
     access: "free",
+    needsNoMedium: true,
     at: "unit",
     run: releaseUnit,
   },
@@ -145,6 +221,7 @@ export const OPCODE_ROWS: readonly OpcodeRow[] = [
     name: "MODE SENSE(10)",
     usage: "5a18ffff000000ffff04",
     access: "read",
+    needsNoMedium: true,
     at: "unit",
     run: modeSense10,
   },
@@ -154,6 +231,7 @@ export const OPCODE_ROWS: readonly OpcodeRow[] = [
     name: "PERSISTENT RESERVE IN, READ KEYS",
     usage: "5e000000000000ffff04",
     access: "status",
+    needsNoMedium: true,
     at: "unit",
     run: readKeys,
   },
@@ -163,6 +241,7 @@ export const OPCODE_ROWS: readonly OpcodeRow[] = [
     name: "PERSISTENT RESERVE IN, READ RESERVATION",
     usage: "5e010000000000ffff04",
     access: "status",
+    needsNoMedium: true,
     at: "unit",
     run: readReservation,
   },
@@ -172,6 +251,7 @@ export const OPCODE_ROWS: readonly OpcodeRow[] = [
     name: "PERSISTENT RESERVE IN, REPORT CAPABILITIES",
     usage: "5e020000000000ffff04",
     access: "status",
+    needsNoMedium: true,
     at: "unit",
     run: reportCapabilities,
   },
@@ -181,6 +261,7 @@ export const OPCODE_ROWS: readonly OpcodeRow[] = [
     name: "PERSISTENT RESERVE IN, READ FULL STATUS",
     usage: "5e030000000000ffff04",
     access: "status",
+    needsNoMedium: true,
     at: "unit",
     run: readFullStatus,
   },
@@ -190,6 +271,7 @@ export const OPCODE_ROWS: readonly OpcodeRow[] = [
     name: "PERSISTENT RESERVE OUT, REGISTER",
     usage: "5f00000000ffffffff04",
     access: "status",
+    needsNoMedium: true,
     at: "unit",
     run: PERSISTENT_OUT.register,
   },
@@ -199,6 +281,7 @@ export const OPCODE_ROWS: readonly OpcodeRow[] = [
     name: "PERSISTENT RESERVE OUT, RESERVE",
     usage: "5f01ff0000ffffffff04",
     access: "status",
+    needsNoMedium: true,
     at: "unit",
     run: PERSISTENT_OUT.reserve,
   },
@@ -208,6 +291,7 @@ export const OPCODE_ROWS: readonly OpcodeRow[] = [
     name: "PERSISTENT RESERVE OUT, RELEASE",
     usage: "5f02ff0000ffffffff04",
     access: "status",
+    needsNoMedium: true,
     at: "unit",
     run: PERSISTENT_OUT.release,
   },
@@ -217,6 +301,7 @@ export const OPCODE_ROWS: readonly OpcodeRow[] = [
     name: "PERSISTENT RESERVE OUT, CLEAR",
     usage: "5f03000000ffffffff04",
     access: "status",
+    needsNoMedium: true,
     at: "unit",
     run: PERSISTENT_OUT.clear,
   },
@@ -226,6 +311,7 @@ export const OPCODE_ROWS: readonly OpcodeRow[] = [
     name: "PERSISTENT RESERVE OUT, PREEMPT",
     usage: "5f04ff0000ffffffff04",
     access: "status",
+    needsNoMedium: true,
     at: "unit",
     run: PERSISTENT_OUT.preempt,
   },
@@ -235,6 +321,7 @@ export const OPCODE_ROWS: readonly OpcodeRow[] = [
     name: "PERSISTENT RESERVE OUT, PREEMPT AND ABORT",
     usage: "5f05ff0000ffffffff04",
     access: "status",
+    needsNoMedium: true,
     at: "unit",
     run: PERSISTENT_OUT.preemptAndAbort,
   },
@@ -244,6 +331,7 @@ export const OPCODE_ROWS: readonly OpcodeRow[] = [
     name: "PERSISTENT RESERVE OUT, REGISTER AND IGNORE EXISTING KEY",
     usage: "5f06000000ffffffff04",
     access: "status",
+    needsNoMedium: true,
     at: "unit",
     run: PERSISTENT_OUT.registerAndIgnore,
   },
@@ -256,12 +344,28 @@ export const OPCODE_ROWS: readonly OpcodeRow[] = [
     run: read(16),
   },
   {
+    opcode: 0x89,
+    name: "COMPARE AND WRITE",
+    usage: "89f8ffffffffffffffff000000ff0004",
+    access: "write",
+    at: "unit",
+    run: compareAndWrite,
+  },
+  {
     opcode: 0x8a,
     name: "WRITE(16)",
     usage: "8af8ffffffffffffffffffffffff0004",
     at: "unit",
     access: "write",
     run: write(16),
+  },
+  {
+    opcode: 0x8b,
+    name: "ORWRITE(16)",
+    usage: "8bf8ffffffffffffffffffffffff0004",
+    access: "write",
+    at: "unit",
+    run: orWrite,
   },
   {
     opcode: 0x8e,
@@ -278,6 +382,14 @@ export const OPCODE_ROWS: readonly OpcodeRow[] = [
     access: "read",
     at: "unit",
     run: verify(16),
+  },
+  {
+    opcode: 0x90,
+    name: "PRE-FETCH(16)",
+    usage: "9002ffffffffffffffffffffffff0004",
+    access: "read",
+    at: "unit",
+    run: preFetch(16),
   },
   {
     opcode: 0x91,
@@ -327,6 +439,7 @@ export const OPCODE_ROWS: readonly OpcodeRow[] = [
     name: "REPORT SUPPORTED OPERATION CODES",
     usage: "a30c87ffffffffffffff0004",
     access: "status",
+    needsNoMedium: true,
     at: "unit",
     run: (command) => reportSupportedOpcodes(command.cdb, OPCODE_ROWS),
   },
@@ -361,5 +474,13 @@ export const OPCODE_ROWS: readonly OpcodeRow[] = [
     access: "read",
     at: "unit",
     run: verify(12),
+  },
+  {
+    opcode: 0xb7,
+    name: "READ DEFECT DATA(12)",
+    usage: "b71fffffffffffffffff0004",
+    access: "read",
+    at: "unit",
+    run: readDefectData12,
   },
 ];

@@ -1,13 +1,24 @@
 /** What all sessions of a logical unit share. A unit is the same when its NAA name is: that is what hosts go by. */
 import type { LogicalUnit } from "../directory.ts";
+import { Medium } from "./medium.ts";
+import { DEFAULT_MODE, type ModeSettings } from "./mode-pages.ts";
 import { Reservations } from "./reservations/reservations.ts";
 import { type InitiatorPort, isSamePort } from "./reservations/state.ts";
 import type { SenseName } from "./sense.ts";
 import type { Unit } from "./unit.ts";
 
+interface RangeWatch {
+  readonly offset: number;
+  readonly end: number;
+  isTouched: boolean;
+}
+
 export class SharedUnit {
   readonly reservations: Reservations;
+  readonly medium = new Medium();
+  #mode = DEFAULT_MODE;
   readonly #units = new Set<Unit>();
+  readonly #watches = new Set<RangeWatch>();
 
   constructor({ reservations }: Pick<LogicalUnit, "reservations">) {
     this.reservations = new Reservations(reservations);
@@ -15,7 +26,8 @@ export class SharedUnit {
 
   /** No session has it open, and nothing is lost when it is forgotten. */
   get isIdle(): boolean {
-    return this.#units.size === 0 && this.reservations.isVoid;
+    const isAsNew = this.#mode === DEFAULT_MODE && this.medium.isLoaded && this.reservations.isVoid;
+    return isAsNew && this.#units.size === 0;
   }
 
   attach(unit: Unit): void {
@@ -25,7 +37,48 @@ export class SharedUnit {
   /** The session has ended: what hangs on a session and not on the initiator goes with it. */
   detach(unit: Unit): void {
     this.#units.delete(unit);
+    this.medium.allow(unit);
     this.reservations.forgetUnitReservation(unit.port);
+  }
+
+  get mode(): ModeSettings {
+    return this.#mode;
+  }
+
+  /** The mode is everybody's: all sessions but the one that changed it are told. */
+  changeMode(mode: ModeSettings, by: Unit): void {
+    const { writeProtect, descriptorSense } = this.#mode;
+    if (mode.writeProtect === writeProtect && mode.descriptorSense === descriptorSense) return;
+    this.#mode = mode;
+    this.attendOthers(by, "modeParametersChanged");
+  }
+
+  /** SAM-5 6.3.3: back to how it was when it was switched on; registrations and an ejected medium stay as they are. */
+  reset(): void {
+    this.#mode = DEFAULT_MODE;
+    this.medium.allow();
+    this.reservations.forgetUnitReservation();
+  }
+
+  /** Watches a range for writes until `end` is called. */
+  watch(offset: number, length: number): { readonly isTouched: boolean; end(): void } {
+    const watch: RangeWatch = { offset, end: offset + length, isTouched: false };
+    this.#watches.add(watch);
+    return {
+      get isTouched() {
+        return watch.isTouched;
+      },
+      end: () => void this.#watches.delete(watch),
+    };
+  }
+
+  touch(offset: number, length: number): void {
+    for (const watch of this.#watches)
+      if (offset < watch.end && offset + length > watch.offset) watch.isTouched = true;
+  }
+
+  attendOthers(but: Unit, sense: SenseName): void {
+    for (const unit of this.#units) if (unit !== but) unit.attend(sense);
   }
 
   attend(ports: readonly InitiatorPort[], sense: SenseName): void {

@@ -1,5 +1,6 @@
 import type { BlockDevice } from "../block-device.ts";
 import type { LogicalUnit } from "../directory.ts";
+import { PHYSICAL_BLOCK_BYTES } from "./limits.ts";
 import type { InitiatorPort } from "./reservations/state.ts";
 import { SenseError, type SenseName } from "./sense.ts";
 import { SharedUnit } from "./shared-unit.ts";
@@ -9,6 +10,7 @@ export class Unit {
   readonly lun: number;
   readonly device: BlockDevice;
   readonly blockSizeBytes: number;
+  readonly physicalBlockSizeBytes: number;
   readonly blocks: number;
   readonly identity: LogicalUnit;
   /** Who looks at it. */
@@ -23,6 +25,10 @@ export class Unit {
     this.lun = unit.lun;
     this.device = unit.device;
     this.blockSizeBytes = unit.blockSizeBytes;
+    this.physicalBlockSizeBytes = Math.max(
+      unit.blockSizeBytes,
+      unit.physicalBlockSizeBytes ?? PHYSICAL_BLOCK_BYTES,
+    );
     this.blocks = Math.floor(unit.device.sizeBytes / unit.blockSizeBytes);
     this.identity = unit;
     this.port = port;
@@ -36,9 +42,30 @@ export class Unit {
     if (!this.#attentions.includes(sense)) this.#attentions.push(sense);
   }
 
+  get isRemovable(): boolean {
+    return this.identity.removable ?? false;
+  }
+
+  /** What a write ends with, if it may not be. */
+  get writeProtection(): SenseName | undefined {
+    if (this.device.readOnly || this.identity.readOnly) return "writeProtected";
+    return this.shared.mode.writeProtect ? "softwareWriteProtected" : undefined;
+  }
+
+  /** Every write goes through here, so that commands which look before they write know of it. */
+  write(data: Uint8Array, offset: number): void {
+    this.device.write(data, offset);
+    this.shared.touch(offset, data.length);
+  }
+
+  discard(offset: number, length: number): void {
+    this.device.discard(offset, length);
+    this.shared.touch(offset, length);
+  }
+
   /** LOGICAL UNIT RESET or something like it, SAM-5 section 6.3.3. */
   reset(sense: SenseName): void {
-    this.shared.reservations.forgetUnitReservation();
+    this.shared.reset();
     this.attend(sense);
   }
 

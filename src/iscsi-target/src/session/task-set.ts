@@ -171,7 +171,7 @@ export class TaskSet {
     const data = bytes.length > transfer.wanted - at ? bytes.subarray(0, transfer.wanted - at) : bytes;
     if (plan.kind === "write") {
       try {
-        this.#unitOf(task).device.write(data, plan.offset + at);
+        this.#unitOf(task).write(data, plan.offset + at);
         this.#host.countWritten(data.length);
       } catch (error) {
         this.#setFailure(task, error, "write");
@@ -310,7 +310,8 @@ export class TaskSet {
 
   #respond(task: Task): void {
     if (task.aborted) return;
-    const answer = answerTo(task);
+    const unit = this.#units.units.get(task.command.lun);
+    const answer = answerTo(task, unit?.shared.mode.descriptorSense ?? false);
     const hooks = { isAborted: () => task.aborted, laid: () => this.#forget(task) };
     this.#host.send(scsiResponse(this.#host, answer, hooks));
   }
