@@ -197,13 +197,15 @@ describe("a removable disk", () => {
   });
 });
 
+function select(length: number): number[] {
+  return [0x15, 0x10, 0, 0, length];
+}
+
 function controlPage(first: number, third: number): Uint8Array {
   return Uint8Array.of(0, 0, 0, 0, 0x0a, 10, first, 0x10, third, 0, 0, 0, 0xff, 0xff, 0, 0);
 }
 
 describe("MODE SELECT", () => {
-  const select = (length: number): number[] => [0x15, 0x10, 0, 0, length];
-
   test("can write-protect the disk for everyone, until a reset", async () => {
     const a = disk();
     const b = disk({}, a.unit.shared);

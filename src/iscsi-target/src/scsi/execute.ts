@@ -24,7 +24,7 @@ export function planCommand(cdb: Uint8Array, lun: number, { units, luns, targetN
   const row = findRow(cdb);
   if (row?.at === "anyLun") {
     checkControl(cdb, row);
-    return row.run({ cdb, unit, luns, targetName });
+    return row.run({ cdb, unit, units, luns, targetName });
   }
   if (!unit) throw new SenseError("lunNotSupported");
   const attention = unit.takeAttention();
@@ -34,7 +34,7 @@ export function planCommand(cdb: Uint8Array, lun: number, { units, luns, targetN
   unit.shared.reservations.check(unit.port, row.access);
   if (!unit.shared.medium.isLoaded && !row.needsNoMedium) throw new SenseError("mediumNotPresent");
   if (row.access === "write" && unit.writeProtection) throw new SenseError(unit.writeProtection);
-  return row.run({ cdb, unit, luns, targetName });
+  return row.run({ cdb, unit, units, luns, targetName });
 }
 
 function findRow(cdb: Uint8Array): OpcodeRow | undefined {

@@ -35,6 +35,7 @@ function standardData(unit: Unit | undefined): Uint8Array {
   bytes[2] = SPC_4;
   bytes[3] = 0x12; // HISUP (hierarchical LUNs), response data format 2
   bytes[4] = STANDARD_BYTES - 5;
+  bytes[5] = 0x08; // 3PC: EXTENDED COPY
   bytes[7] = 0x02; // CMDQUE
   setAscii(bytes, 8, 8, vendor);
   setAscii(bytes, 16, 16, product);

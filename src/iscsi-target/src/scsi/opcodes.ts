@@ -5,6 +5,8 @@
 import { preFetch, read, synchronizeCache, verify, write, writeAndVerify } from "./blocks.ts";
 import { readCapacity10, readCapacity16 } from "./capacity.ts";
 import type { Command, LunlessCommand } from "./command.ts";
+import { receiveCopyStatus, receiveOperatingParameters } from "./copy/copy-results.ts";
+import { extendedCopy } from "./copy/extended-copy.ts";
 import { readDefectData10, readDefectData12 } from "./defects.ts";
 import { inquiry } from "./inquiry.ts";
 import { getLbaStatus } from "./lba-status.ts";
@@ -334,6 +336,35 @@ export const OPCODE_ROWS: readonly OpcodeRow[] = [
     needsNoMedium: true,
     at: "unit",
     run: PERSISTENT_OUT.registerAndIgnore,
+  },
+  {
+    opcode: 0x83,
+    serviceAction: 0x00,
+    name: "EXTENDED COPY(LID1)",
+    usage: "83000000000000000000ffffffff0004",
+    access: "control",
+    at: "unit",
+    run: extendedCopy,
+  },
+  {
+    opcode: 0x84,
+    serviceAction: 0x00,
+    name: "RECEIVE COPY STATUS(LID1)",
+    usage: "8400ff00000000000000ffffffff0004",
+    access: "free",
+    needsNoMedium: true,
+    at: "unit",
+    run: receiveCopyStatus,
+  },
+  {
+    opcode: 0x84,
+    serviceAction: 0x03,
+    name: "RECEIVE COPY OPERATING PARAMETERS",
+    usage: "84030000000000000000ffffffff0004",
+    access: "free",
+    needsNoMedium: true,
+    at: "unit",
+    run: receiveOperatingParameters,
   },
   {
     opcode: 0x88,

@@ -13,8 +13,14 @@ export const SENSE = {
   lunNotSupported: [0x5, 0x25, 0x00],
   parameterListLengthError: [0x5, 0x1a, 0x00],
   invalidFieldInParameterList: [0x5, 0x26, 0x00],
+  operationInProgress: [0x5, 0x00, 0x16],
   mediumRemovalPrevented: [0x5, 0x53, 0x02],
   invalidRelease: [0x5, 0x26, 0x04],
+  tooManyTargetDescriptors: [0x5, 0x26, 0x06],
+  unsupportedTargetDescriptor: [0x5, 0x26, 0x07],
+  tooManySegmentDescriptors: [0x5, 0x26, 0x08],
+  unsupportedSegmentDescriptor: [0x5, 0x26, 0x09],
+  inlineDataLengthExceeded: [0x5, 0x26, 0x0b],
   insufficientRegistrationResources: [0x5, 0x55, 0x04],
   invalidFieldInCommandUnit: [0x5, 0x0e, 0x03],
   savingParametersNotSupported: [0x5, 0x39, 0x00],
@@ -29,6 +35,8 @@ export const SENSE = {
   writeProtected: [0x7, 0x27, 0x00],
   softwareWriteProtected: [0x7, 0x27, 0x02],
   spaceAllocationFailed: [0x7, 0x27, 0x07],
+  copyAborted: [0xa, 0x00, 0x00],
+  copyTargetNotReachable: [0xa, 0x0d, 0x02],
   unexpectedUnsolicitedData: [0xb, 0x0c, 0x0c],
   incorrectAmountOfData: [0xb, 0x0c, 0x0d],
   protocolServiceCrcError: [0xb, 0x47, 0x05],
@@ -102,7 +110,8 @@ export function encodeDescriptorSense(error: SenseError): Uint8Array {
 
 /** SPC-4 table 44: valid, whether it is in the CDB, and the byte. */
 function fieldPointer(error: SenseError): Uint8Array {
-  const inCdb = error.sense !== "invalidFieldInParameterList";
+  // ASC 26h and its qualifiers are about the parameter list.
+  const inCdb = SENSE[error.sense][1] !== 0x26;
   const bytes = Uint8Array.of(0x80 | (inCdb ? 0x40 : 0), 0, 0);
   setU16(bytes, 1, error.field ?? 0);
   return bytes;

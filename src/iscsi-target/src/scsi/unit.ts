@@ -1,4 +1,5 @@
 import type { BlockDevice } from "../block-device.ts";
+import type { CopyProgress } from "./copy/extended-copy.ts";
 import type { LogicalUnit } from "../directory.ts";
 import { PHYSICAL_BLOCK_BYTES } from "./limits.ts";
 import type { InitiatorPort } from "./reservations/state.ts";
@@ -16,6 +17,8 @@ export class Unit {
   /** Who looks at it. */
   readonly port: InitiatorPort;
   readonly shared: SharedUnit;
+  /** Copies of this session by list id. */
+  readonly copies = new Map<number, CopyProgress>();
   /** Drops what this session has under way here; set by the session. */
   abortTasks: () => void = () => undefined;
   #attentions: SenseName[];

@@ -8,6 +8,7 @@ import {
   MAX_WRITE_SAME_BYTES,
   OPTIMAL_TRANSFER_BYTES,
 } from "./limits.ts";
+import { thirdPartyCopyPage } from "./copy/copy-results.ts";
 import { SenseError } from "./sense.ts";
 import type { Unit } from "./unit.ts";
 
@@ -23,6 +24,7 @@ export const VPD_ROWS = [
   { page: 0x80, name: "Unit Serial Number", body: (unit) => ascii(unit.identity.serialNumber) },
   { page: 0x83, name: "Device Identification", body: deviceIdentification },
   { page: 0x86, name: "Extended INQUIRY Data", body: extendedInquiry },
+  { page: 0x8f, name: "Third-party Copy", body: thirdPartyCopyPage },
   { page: 0xb0, name: "Block Limits", body: blockLimits },
   { page: 0xb1, name: "Block Device Characteristics", body: blockCharacteristics },
   { page: 0xb2, name: "Logical Block Provisioning", body: logicalBlockProvisioning },
