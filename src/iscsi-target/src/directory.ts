@@ -1,5 +1,6 @@
 import type { BlockDevice } from "./block-device.ts";
 import type { LoginStatus } from "./login/status.ts";
+import type { ReservationStore } from "./scsi/reservations/state.ts";
 
 /** Where policy comes in: which targets there are, who may log in to them and which disks they get. */
 export interface TargetDirectory {
@@ -77,6 +78,8 @@ export interface LogicalUnit {
   readonly lun: number;
   readonly device: BlockDevice;
   readonly blockSizeBytes: 512 | 4096;
+  /** What hosts should align to; 4096 by default, as overlays are made of. */
+  readonly physicalBlockSizeBytes?: 512 | 4096;
   /** World wide name: 16 hex digits beginning with 2, 3 or 5, or 32 beginning with 6 (SPC-4 7.8.6.6). */
   readonly naa: string;
   /** Printable ASCII, at most 64 characters. */
@@ -85,6 +88,12 @@ export interface LogicalUnit {
   readonly vendor?: string;
   readonly product?: string;
   readonly revision?: string;
+  /** Writes are refused, as with a device that is read-only itself. */
+  readonly readOnly?: boolean;
+  /** A disk whose medium can be ejected and loaded again. Nothing happens to the device then. */
+  readonly removable?: boolean;
+  /** Keeps persistent reservations over restarts. Without it they last as long as the server, and it says so. */
+  readonly reservations?: ReservationStore;
 }
 
 /** Refuses a login with a status of RFC 7143 11.13.5. Thrown by `Target.open` for reasons of policy. */

@@ -13,4 +13,11 @@ export {
 export type { IscsiEvent, SessionInfo } from "./events.ts";
 export { DEFAULT_LIMITS, type ServerLimits } from "./limits.ts";
 export type { LoginStatus } from "./login/status.ts";
+export type {
+  HeldReservation,
+  InitiatorPort,
+  Registration,
+  ReservationState,
+  ReservationStore,
+} from "./scsi/reservations/state.ts";
 export { createIscsiServer, type IscsiServer, type IscsiServerOptions } from "./server.ts";

@@ -109,7 +109,7 @@ function register(
 ): Opened {
   const tsih = login.tsih === 0 ? registry.nextTsih() : login.tsih;
   const dirty = new DirtyBudget(limits.maxDirtyBytes);
-  const units = unitSet(nexus.targetName, target, dirty);
+  const units = unitSet(nexus, target, registry, dirty);
   const peers = (): Session[] => registry.ofTarget(nexus.targetName).map(({ session }) => session);
   const session = new Session({ ...host, peers, dirty }, login, units, view);
   const since = new Date();
@@ -153,6 +153,7 @@ function register(
       } catch (error) {
         reason = `${why} Closing its units failed: ${error instanceof Error ? error.message : String(error)}.`;
       }
+      for (const unit of units.units.values()) registry.units.detach(unit);
       registry.remove(tsih);
       onEvent(
         end === "logout"
@@ -163,11 +164,19 @@ function register(
   };
 }
 
-function unitSet(targetName: string, { units }: OpenTarget, dirty: DirtyBudget): UnitSet {
+function unitSet(
+  nexus: Nexus,
+  { units }: OpenTarget,
+  registry: SessionRegistry,
+  dirty: DirtyBudget,
+): UnitSet {
   const byLun = new Map(
-    units.map((unit) => [unit.lun, new Unit({ ...unit, device: dirty.meter(unit.device) })]),
+    units.map((unit) => [
+      unit.lun,
+      new Unit({ ...unit, device: dirty.meter(unit.device) }, nexus, registry.units.of(unit)),
+    ]),
   );
   if (byLun.size === 0 || byLun.size !== units.length)
     throw new RangeError("a target needs units, each with a LUN of its own");
-  return { targetName, units: byLun, luns: [...byLun.keys()].toSorted((a, b) => a - b) };
+  return { targetName: nexus.targetName, units: byLun, luns: [...byLun.keys()].toSorted((a, b) => a - b) };
 }

@@ -1,6 +1,7 @@
 /** The normal sessions of a server, by TSIH and by nexus (initiator name, ISID, target). */
 import type { Nexus, SessionEnd } from "../directory.ts";
 import type { SessionInfo } from "../events.ts";
+import { SharedUnits } from "../scsi/shared-unit.ts";
 import type { Session } from "../session/session.ts";
 
 export interface OpenSession {
@@ -21,6 +22,8 @@ export interface OpenSession {
 const MAX_TSIH = 0xffff;
 
 export class SessionRegistry {
+  /** What sessions of one logical unit have in common. */
+  readonly units = new SharedUnits();
   readonly #byTsih = new Map<number, OpenSession>();
   readonly #logins = new Map<string, Promise<void>>();
   #lastTsih = 0;

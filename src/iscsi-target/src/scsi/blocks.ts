@@ -51,25 +51,34 @@ export function writeAndVerify(size: CdbBytes): (command: Command) => Plan {
   };
 }
 
-/** BYTCHK 0 asks whether the blocks can be read, 1 compares them with the data sent. */
+/** BYTCHK 0 asks whether the blocks can be read, 1 compares them with the data sent, 3 each of them with one block. */
 export function verify(size: CdbBytes): (command: Command) => Plan {
   return ({ cdb, unit }) => {
     const bytchk = (getU8(cdb, 1) >>> 1) & 3;
-    if (bytchk > 1) throw new SenseError("invalidFieldInCdb", { field: 1 });
+    if (bytchk === 2) throw new SenseError("invalidFieldInCdb", { field: 1 });
     const { offset, length } = transferRange(cdb, size, unit);
     if (bytchk === 0 || length === 0) return DONE;
     if (length > MAX_GATHER_BYTES) throw new SenseError("invalidFieldInCdb", { field: size === 16 ? 10 : 7 });
     return {
       kind: "parameters",
-      length,
+      length: bytchk === 1 ? length : unit.blockSizeBytes,
       act: async (data) => {
-        const held = new Uint8Array(data.length);
+        const held = new Uint8Array(length);
         await unit.device.read(held, offset);
-        const different = held.findIndex((byte, i) => byte !== data[i]);
+        const different = held.findIndex((byte, i) => byte !== data[i % data.length]);
         if (different >= 0) throw new SenseError("miscompare", { information: different });
         return DONE;
       },
     };
+  };
+}
+
+/** GOOD (and not CONDITION MET) says that not all of it need be in the cache: the host's kernel decides that. */
+export function preFetch(size: 10 | 16): (command: Command) => Plan {
+  return ({ cdb, unit }) => {
+    const { lba, count } = blockRange(cdb, size);
+    unit.range(lba, count);
+    return DONE;
   };
 }
 
@@ -82,7 +91,8 @@ export function synchronizeCache(size: 10 | 16): (command: Command) => Plan {
   };
 }
 
-function transferRange(
+/** Offset and length in bytes of a checked CDB. Throws SenseError beyond the disk or the transfer limit. */
+export function transferRange(
   cdb: Uint8Array,
   size: CdbBytes,
   unit: Command["unit"],
@@ -96,6 +106,7 @@ function transferRange(
   return range;
 }
 
-function hasFua(cdb: Uint8Array, size: CdbBytes): boolean {
+/** Whether the data is to be on stable storage before GOOD. */
+export function hasFua(cdb: Uint8Array, size: CdbBytes): boolean {
   return size !== 6 && (getU8(cdb, 1) & FUA_BIT) !== 0;
 }

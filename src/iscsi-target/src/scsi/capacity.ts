@@ -1,7 +1,6 @@
 /** READ CAPACITY(10) and (16), SBC-3 sections 5.15 and 5.16. */
 import { getU32, getU8, setU32, setU64 } from "../wire/bytes.ts";
 import type { Command } from "./command.ts";
-import { PHYSICAL_BLOCK_BYTES } from "./limits.ts";
 import { type Plan, dataPlan } from "./plan.ts";
 import { SenseError } from "./sense.ts";
 
@@ -20,7 +19,7 @@ export function readCapacity16({ cdb, unit }: Command): Plan {
   const bytes = new Uint8Array(32);
   setU64(bytes, 0, unit.blocks - 1);
   setU32(bytes, 8, unit.blockSizeBytes);
-  bytes[13] = Math.log2(PHYSICAL_BLOCK_BYTES / unit.blockSizeBytes);
+  bytes[13] = Math.log2(unit.physicalBlockSizeBytes / unit.blockSizeBytes);
   bytes[14] = 0xc0; // LBPME, LBPRZ
   return dataPlan(bytes, getU32(cdb, 10));
 }

@@ -4,6 +4,8 @@ import type { Unit } from "./unit.ts";
 export interface Command {
   readonly cdb: Uint8Array;
   readonly unit: Unit;
+  /** All units of this session. */
+  readonly units: ReadonlyMap<number, Unit>;
   /** Every LUN of this session, for REPORT LUNS. */
   readonly luns: readonly number[];
   readonly targetName: string;

@@ -12,15 +12,19 @@ import {
   type SenseName,
   encodeDescriptorSense,
   encodeFixedSense,
-  senseOfDeviceError,
+  failureOf,
 } from "./sense.ts";
 import { Unit } from "./unit.ts";
 import { VPD_ROWS } from "./vpd.ts";
 
+const PORT = { initiatorName: "iqn.2026-01.test:host", isid: "400000000001" };
 const MIB = 1024 * 1024;
 
 function unitSet(device = new RamDevice(MIB), blockSizeBytes: 512 | 4096 = 512): UnitSet {
-  const units = [new Unit(unitOf(device, 0, blockSizeBytes)), new Unit(unitOf(device, 3, blockSizeBytes))];
+  const units = [
+    new Unit(unitOf(device, 0, blockSizeBytes), PORT),
+    new Unit(unitOf(device, 3, blockSizeBytes), PORT),
+  ];
   for (const unit of units) unit.takeAttention();
   return {
     targetName: "iqn.2026-01.test:disk",
@@ -230,7 +234,7 @@ describe("reads and writes", () => {
 
   test("that write are refused on a read-only disk, and the mode sense header says so", () => {
     const set = unitSet(new RamDevice(MIB, { readOnly: true }));
-    for (const row of OPCODE_ROWS.filter(({ writes }) => writes))
+    for (const row of OPCODE_ROWS.filter(({ access }) => access === "write"))
       expect(
         senseOf(() => run([row.opcode], 0, set)),
         row.name,
@@ -420,20 +424,20 @@ describe("sense data", () => {
   });
 
   test("a full disk is told apart from a broken one", () => {
-    expect(senseOfDeviceError(errnoError("ENOSPC"), "write").sense).toBe("spaceAllocationFailed");
-    expect(senseOfDeviceError(errnoError("EDQUOT"), "write").sense).toBe("spaceAllocationFailed");
-    expect(senseOfDeviceError(errnoError("EIO"), "write").sense).toBe("writeError");
-    expect(senseOfDeviceError(errnoError("EIO"), "read").sense).toBe("unrecoveredReadError");
+    expect(failureOf(errnoError("ENOSPC"), "write")).toMatchObject({ sense: "spaceAllocationFailed" });
+    expect(failureOf(errnoError("EDQUOT"), "write")).toMatchObject({ sense: "spaceAllocationFailed" });
+    expect(failureOf(errnoError("EIO"), "write")).toMatchObject({ sense: "writeError" });
+    expect(failureOf(errnoError("EIO"), "read")).toMatchObject({ sense: "unrecoveredReadError" });
   });
 });
 
 describe("a unit", () => {
   test("of a wrong identity is refused when the session opens", () => {
     const right = unitOf(new RamDevice(512));
-    expect(() => new Unit({ ...right, naa: "1234" })).toThrow("NAA");
-    expect(() => new Unit({ ...right, naa: "7000000000000001" })).toThrow("NAA");
-    expect(() => new Unit({ ...right, serialNumber: "" })).toThrow("serial");
-    expect(() => new Unit({ ...right, vendor: "TOO LONG FOR IT" })).toThrow("vendor");
-    expect(() => new Unit({ ...right, lun: 256 })).toThrow("LUN");
+    expect(() => new Unit({ ...right, naa: "1234" }, PORT)).toThrow("NAA");
+    expect(() => new Unit({ ...right, naa: "7000000000000001" }, PORT)).toThrow("NAA");
+    expect(() => new Unit({ ...right, serialNumber: "" }, PORT)).toThrow("serial");
+    expect(() => new Unit({ ...right, vendor: "TOO LONG FOR IT" }, PORT)).toThrow("vendor");
+    expect(() => new Unit({ ...right, lun: 256 }, PORT)).toThrow("LUN");
   });
 });

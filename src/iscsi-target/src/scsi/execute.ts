@@ -18,21 +18,23 @@ const SERVICE_ACTION_BITS = 0x1f;
 const rowsByOpcode = new Map<number, readonly OpcodeRow[]>();
 for (const row of OPCODE_ROWS) rowsByOpcode.set(row.opcode, [...(rowsByOpcode.get(row.opcode) ?? []), row]);
 
-/** Throws SenseError for whatever ends in CHECK CONDITION. */
+/** Throws SenseError for whatever ends in CHECK CONDITION, and ReservationConflict. */
 export function planCommand(cdb: Uint8Array, lun: number, { units, luns, targetName }: UnitSet): Plan {
   const unit = units.get(lun);
   const row = findRow(cdb);
   if (row?.at === "anyLun") {
     checkControl(cdb, row);
-    return row.run({ cdb, unit, luns, targetName });
+    return row.run({ cdb, unit, units, luns, targetName });
   }
   if (!unit) throw new SenseError("lunNotSupported");
   const attention = unit.takeAttention();
   if (attention) throw new SenseError(attention);
   if (!row) throw unknownCommand(cdb);
   checkControl(cdb, row);
-  if (row.writes && unit.device.readOnly) throw new SenseError("writeProtected");
-  return row.run({ cdb, unit, luns, targetName });
+  unit.shared.reservations.check(unit.port, row.access);
+  if (!unit.shared.medium.isLoaded && !row.needsNoMedium) throw new SenseError("mediumNotPresent");
+  if (row.access === "write" && unit.writeProtection) throw new SenseError(unit.writeProtection);
+  return row.run({ cdb, unit, units, luns, targetName });
 }
 
 function findRow(cdb: Uint8Array): OpcodeRow | undefined {

@@ -9,6 +9,7 @@ import { vpdPage } from "./vpd.ts";
 export const DIRECT_ACCESS = 0x00;
 /** Peripheral qualifier 011b, type 1Fh: the target is not capable of a unit at this LUN. */
 const NO_UNIT = 0x7f;
+const REMOVABLE_BIT = 0x80;
 const SPC_4 = 0x06;
 const STANDARD_BYTES = 96;
 /** SAM-5, SPC-4, SBC-3, iSCSI, each "no version claimed". */
@@ -30,9 +31,11 @@ function standardData(unit: Unit | undefined): Uint8Array {
   const bytes = new Uint8Array(STANDARD_BYTES);
   const { vendor = "ISCSI-TS", product = "Disk", revision = "1" } = unit?.identity ?? {};
   bytes[0] = unit ? DIRECT_ACCESS : NO_UNIT;
+  bytes[1] = unit?.isRemovable ? REMOVABLE_BIT : 0;
   bytes[2] = SPC_4;
   bytes[3] = 0x12; // HISUP (hierarchical LUNs), response data format 2
   bytes[4] = STANDARD_BYTES - 5;
+  bytes[5] = 0x08; // 3PC: EXTENDED COPY
   bytes[7] = 0x02; // CMDQUE
   setAscii(bytes, 8, 8, vendor);
   setAscii(bytes, 16, 16, product);

@@ -6,10 +6,12 @@ export const MAX_TRANSFER_BYTES = 64 * 1024 * 1024;
 export const OPTIMAL_TRANSFER_BYTES = 1024 * 1024;
 /** WRITE SAME writes real blocks, so it is bounded like a transfer. */
 export const MAX_WRITE_SAME_BYTES = 64 * 1024 * 1024;
+/** COMPARE AND WRITE holds twice this in memory; ESXi compares one sector. */
+export const MAX_COMPARE_AND_WRITE_BYTES = 64 * 1024;
 /** UNMAP per command: a discard is one call to the device, on the event loop. */
 export const MAX_UNMAP_BYTES = 512 * 1024 * 1024;
 export const MAX_UNMAP_DESCRIPTORS = 256;
-/** The device's own granularity as hosts should align to: the page of host file systems and of overlays. */
+/** The device's own granularity unless its owner says otherwise: the page of host file systems and of overlays. */
 export const PHYSICAL_BLOCK_BYTES = 4096;
 /** Parameter lists and VERIFY data are gathered in memory: one command, and all of a session together. */
 export const MAX_GATHER_BYTES = 1024 * 1024;

@@ -1,23 +1,9 @@
 /** MODE SENSE(6) and (10), SPC-4 sections 6.11 and 6.12, over rows of mode pages. */
 import { getU16, getU8, setU16, setU32, setU64 } from "../wire/bytes.ts";
 import type { Command } from "./command.ts";
+import { DEFAULT_MODE, MODE_PAGE_ROWS } from "./mode-pages.ts";
 import { type Plan, dataPlan } from "./plan.ts";
 import { SenseError } from "./sense.ts";
-
-interface ModePageRow {
-  readonly page: number;
-  readonly name: string;
-  /** What follows the page's code and length, as it is and always was. */
-  readonly body: Uint8Array;
-}
-
-const MODE_PAGE_ROWS = [
-  { page: 0x01, name: "Read-Write Error Recovery", body: new Uint8Array(10) },
-  // WCE, the truth: a write is answered when it is with the kernel, and stable after SYNCHRONIZE CACHE or FUA.
-  { page: 0x08, name: "Caching", body: caching({ writeCacheEnabled: true }) },
-  { page: 0x0a, name: "Control", body: control() },
-  { page: 0x1c, name: "Informational Exceptions Control", body: new Uint8Array(10) },
-] as const satisfies readonly ModePageRow[];
 
 const ALL_PAGES = 0x3f;
 const ALL_SUBPAGES = 0xff;
@@ -25,22 +11,8 @@ const PAGE_CONTROL = { current: 0, changeable: 1, default: 2, saved: 3 } as cons
 const WRITE_PROTECT = 0x80;
 const DPO_AND_FUA = 0x10;
 
-function caching({ writeCacheEnabled }: { writeCacheEnabled: boolean }): Uint8Array {
-  const body = new Uint8Array(18);
-  body[0] = writeCacheEnabled ? 0x04 : 0;
-  return body;
-}
-
-/** Fixed sense, unrestricted reordering (the queue is not kept in order across tasks), no autosense surprises. */
-function control(): Uint8Array {
-  const body = new Uint8Array(10);
-  body[1] = 0x10;
-  setU16(body, 6, 0xffff); // busy timeout: unlimited
-  return body;
-}
-
 export function modeSense6({ cdb, unit }: Command): Plan {
-  const pages = modePages(cdb);
+  const pages = modePages(cdb, unit);
   const descriptor = wantsDescriptor(cdb) ? shortDescriptor(unit) : new Uint8Array(0);
   const header = new Uint8Array(4);
   header[0] = 3 + descriptor.length + pages.length;
@@ -50,7 +22,7 @@ export function modeSense6({ cdb, unit }: Command): Plan {
 }
 
 export function modeSense10({ cdb, unit }: Command): Plan {
-  const pages = modePages(cdb);
+  const pages = modePages(cdb, unit);
   const long = (getU8(cdb, 1) & 0x10) !== 0;
   let descriptor: Uint8Array = new Uint8Array(0);
   if (wantsDescriptor(cdb)) descriptor = long ? longDescriptor(unit) : shortDescriptor(unit);
@@ -67,10 +39,10 @@ function wantsDescriptor(cdb: Uint8Array): boolean {
 }
 
 function deviceSpecific(unit: Command["unit"]): number {
-  return (unit.device.readOnly ? WRITE_PROTECT : 0) | DPO_AND_FUA;
+  return (unit.writeProtection ? WRITE_PROTECT : 0) | DPO_AND_FUA;
 }
 
-function modePages(cdb: Uint8Array): Uint8Array {
+function modePages(cdb: Uint8Array, unit: Command["unit"]): Uint8Array {
   const control = getU8(cdb, 2) >>> 6;
   const page = getU8(cdb, 2) & 0x3f;
   const subpage = getU8(cdb, 3);
@@ -79,10 +51,11 @@ function modePages(cdb: Uint8Array): Uint8Array {
   const rows = MODE_PAGE_ROWS.filter((row) => page === ALL_PAGES || row.page === page);
   if (rows.length === 0) throw new SenseError("invalidFieldInCdb", { field: 2 });
   return Buffer.concat(
-    rows.flatMap(({ page, body }) => [
-      Uint8Array.of(page, body.length),
-      control === PAGE_CONTROL.changeable ? new Uint8Array(body.length) : body,
-    ]),
+    rows.flatMap(({ page, body, change }) => {
+      const now = body(control === PAGE_CONTROL.default ? DEFAULT_MODE : unit.shared.mode);
+      const told = control === PAGE_CONTROL.changeable ? (change?.mask ?? new Uint8Array(now.length)) : now;
+      return [Uint8Array.of(page, now.length), told];
+    }),
   );
 }
 

@@ -1,7 +1,7 @@
 /** Primary commands that need no file of their own, SPC-4 section 6 and SBC-3 section 5.25. */
 import { getU32, getU8, setU32 } from "../wire/bytes.ts";
 import { encodeLun } from "../pdu/lun.ts";
-import type { Command, LunlessCommand } from "./command.ts";
+import type { LunlessCommand } from "./command.ts";
 import { DONE, type Plan, dataPlan } from "./plan.ts";
 import { SenseError, encodeDescriptorSense, encodeFixedSense } from "./sense.ts";
 
@@ -27,12 +27,4 @@ export function reportLuns({ cdb, luns }: LunlessCommand): Plan {
   setU32(bytes, 0, 8 * listed.length);
   listed.forEach((lun, i) => encodeLun(lun, bytes, 8 + 8 * i));
   return dataPlan(bytes, allocation);
-}
-
-/** The disk does not spin: starting is nothing, stopping is a flush; it has no medium to eject. */
-export function startStopUnit({ cdb, unit }: Command): Plan {
-  const flags = getU8(cdb, 4);
-  if (flags & 0x02) throw new SenseError("invalidFieldInCdb", { field: 4 }); // LOEJ
-  if (flags & 0x01) return DONE;
-  return { kind: "later", work: () => unit.device.flush().then(() => DONE) };
 }

@@ -26,7 +26,7 @@ export function writeSame(size: 10 | 16): (command: Command) => Plan {
     const unmap = (flags & UNMAP_BIT) !== 0;
     const fillWith = (block: Uint8Array): Plan | Promise<Plan> => {
       if (unmap && block.every((byte) => byte === 0)) {
-        unit.device.discard(offset, length);
+        unit.discard(offset, length);
         return DONE;
       }
       return fill(unit, offset, length, block);
@@ -43,7 +43,7 @@ async function fill(unit: Unit, offset: number, length: number, block: Uint8Arra
   const chunk = new Uint8Array(Math.min(length, FILL_CHUNK_BYTES));
   for (let at = 0; at < chunk.length; at += block.length) chunk.set(block, at);
   for (let done = 0; done < length; done += chunk.length) {
-    unit.device.write(chunk.subarray(0, Math.min(chunk.length, length - done)), offset + done);
+    unit.write(chunk.subarray(0, Math.min(chunk.length, length - done)), offset + done);
     await new Promise((resolve) => setImmediate(resolve));
   }
   return DONE;
@@ -83,6 +83,6 @@ function unmapList(unit: Unit, list: Uint8Array): Plan {
   }
   if (total > MAX_UNMAP_BYTES)
     throw new SenseError("invalidFieldInParameterList", { field: LIST_HEADER_BYTES + 8 });
-  for (const { offset, length } of ranges) unit.device.discard(offset, length);
+  for (const { offset, length } of ranges) unit.discard(offset, length);
   return DONE;
 }

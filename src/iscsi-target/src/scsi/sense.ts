@@ -4,6 +4,7 @@ import { setU16, setU32, setU64 } from "../wire/bytes.ts";
 /** Sense key, additional sense code and qualifier. */
 export const SENSE = {
   noSense: [0x0, 0x00, 0x00],
+  mediumNotPresent: [0x2, 0x3a, 0x00],
   unrecoveredReadError: [0x3, 0x11, 0x00],
   writeError: [0x3, 0x0c, 0x00],
   invalidOpcode: [0x5, 0x20, 0x00],
@@ -12,13 +13,30 @@ export const SENSE = {
   lunNotSupported: [0x5, 0x25, 0x00],
   parameterListLengthError: [0x5, 0x1a, 0x00],
   invalidFieldInParameterList: [0x5, 0x26, 0x00],
+  operationInProgress: [0x5, 0x00, 0x16],
+  mediumRemovalPrevented: [0x5, 0x53, 0x02],
+  invalidRelease: [0x5, 0x26, 0x04],
+  tooManyTargetDescriptors: [0x5, 0x26, 0x06],
+  unsupportedTargetDescriptor: [0x5, 0x26, 0x07],
+  tooManySegmentDescriptors: [0x5, 0x26, 0x08],
+  unsupportedSegmentDescriptor: [0x5, 0x26, 0x09],
+  inlineDataLengthExceeded: [0x5, 0x26, 0x0b],
+  insufficientRegistrationResources: [0x5, 0x55, 0x04],
   invalidFieldInCommandUnit: [0x5, 0x0e, 0x03],
   savingParametersNotSupported: [0x5, 0x39, 0x00],
+  mediumMayHaveChanged: [0x6, 0x28, 0x00],
   powerOn: [0x6, 0x29, 0x00],
   lunReset: [0x6, 0x29, 0x03],
+  modeParametersChanged: [0x6, 0x2a, 0x01],
+  reservationsPreempted: [0x6, 0x2a, 0x03],
+  reservationsReleased: [0x6, 0x2a, 0x04],
+  registrationsPreempted: [0x6, 0x2a, 0x05],
   commandsCleared: [0x6, 0x2f, 0x00],
   writeProtected: [0x7, 0x27, 0x00],
+  softwareWriteProtected: [0x7, 0x27, 0x02],
   spaceAllocationFailed: [0x7, 0x27, 0x07],
+  copyAborted: [0xa, 0x00, 0x00],
+  copyTargetNotReachable: [0xa, 0x0d, 0x02],
   unexpectedUnsolicitedData: [0xb, 0x0c, 0x0c],
   incorrectAmountOfData: [0xb, 0x0c, 0x0d],
   protocolServiceCrcError: [0xb, 0x47, 0x05],
@@ -45,6 +63,13 @@ export class SenseError extends Error {
     this.information = options.information;
   }
 }
+
+/** Ends a command with RESERVATION CONFLICT, a status that has no sense data (SAM-5 5.3.1). */
+export class ReservationConflict extends Error {
+  override readonly name = "ReservationConflict";
+}
+
+export type CommandFailure = SenseError | ReservationConflict;
 
 const FIXED_CURRENT = 0x70;
 const DESCRIPTOR_CURRENT = 0x72;
@@ -85,15 +110,16 @@ export function encodeDescriptorSense(error: SenseError): Uint8Array {
 
 /** SPC-4 table 44: valid, whether it is in the CDB, and the byte. */
 function fieldPointer(error: SenseError): Uint8Array {
-  const inCdb = error.sense !== "invalidFieldInParameterList";
+  // ASC 26h and its qualifiers are about the parameter list.
+  const inCdb = SENSE[error.sense][1] !== 0x26;
   const bytes = Uint8Array.of(0x80 | (inCdb ? 0x40 : 0), 0, 0);
   setU16(bytes, 1, error.field ?? 0);
   return bytes;
 }
 
-/** What a failure of the device becomes: `code` is its errno name. */
-export function senseOfDeviceError(error: unknown, during: "read" | "write"): SenseError {
-  if (error instanceof SenseError) return error;
+/** What a failure becomes; of the device's, `code` is the errno name. */
+export function failureOf(error: unknown, during: "read" | "write"): CommandFailure {
+  if (error instanceof SenseError || error instanceof ReservationConflict) return error;
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   if (code === "ENOSPC" || code === "EDQUOT") return new SenseError("spaceAllocationFailed");
   return new SenseError(during === "read" ? "unrecoveredReadError" : "writeError");

@@ -1,29 +1,75 @@
 import type { BlockDevice } from "../block-device.ts";
+import type { CopyProgress } from "./copy/extended-copy.ts";
 import type { LogicalUnit } from "../directory.ts";
+import { PHYSICAL_BLOCK_BYTES } from "./limits.ts";
+import type { InitiatorPort } from "./reservations/state.ts";
 import { SenseError, type SenseName } from "./sense.ts";
+import { SharedUnit } from "./shared-unit.ts";
 
 /** A logical unit as one session sees it: the disk's facts and the unit attentions that wait for this initiator. */
 export class Unit {
   readonly lun: number;
   readonly device: BlockDevice;
   readonly blockSizeBytes: number;
+  readonly physicalBlockSizeBytes: number;
   readonly blocks: number;
   readonly identity: LogicalUnit;
+  /** Who looks at it. */
+  readonly port: InitiatorPort;
+  readonly shared: SharedUnit;
+  /** Copies of this session by list id. */
+  readonly copies = new Map<number, CopyProgress>();
+  /** Drops what this session has under way here; set by the session. */
+  abortTasks: () => void = () => undefined;
   #attentions: SenseName[];
 
-  constructor(unit: LogicalUnit) {
+  constructor(unit: LogicalUnit, port: InitiatorPort, shared = new SharedUnit(unit)) {
     checkIdentity(unit);
     this.lun = unit.lun;
     this.device = unit.device;
     this.blockSizeBytes = unit.blockSizeBytes;
+    this.physicalBlockSizeBytes = Math.max(
+      unit.blockSizeBytes,
+      unit.physicalBlockSizeBytes ?? PHYSICAL_BLOCK_BYTES,
+    );
     this.blocks = Math.floor(unit.device.sizeBytes / unit.blockSizeBytes);
     this.identity = unit;
+    this.port = port;
+    this.shared = shared;
+    shared.attach(this);
     // SAM-5 5.14: a new nexus learns that the unit has been powered on; hosts clear it with their first command.
     this.#attentions = ["powerOn"];
   }
 
   attend(sense: SenseName): void {
     if (!this.#attentions.includes(sense)) this.#attentions.push(sense);
+  }
+
+  get isRemovable(): boolean {
+    return this.identity.removable ?? false;
+  }
+
+  /** What a write ends with, if it may not be. */
+  get writeProtection(): SenseName | undefined {
+    if (this.device.readOnly || this.identity.readOnly) return "writeProtected";
+    return this.shared.mode.writeProtect ? "softwareWriteProtected" : undefined;
+  }
+
+  /** Every write goes through here, so that commands which look before they write know of it. */
+  write(data: Uint8Array, offset: number): void {
+    this.device.write(data, offset);
+    this.shared.touch(offset, data.length);
+  }
+
+  discard(offset: number, length: number): void {
+    this.device.discard(offset, length);
+    this.shared.touch(offset, length);
+  }
+
+  /** LOGICAL UNIT RESET or something like it, SAM-5 section 6.3.3. */
+  reset(sense: SenseName): void {
+    this.shared.reset();
+    this.attend(sense);
   }
 
   /** Takes the oldest attention off the queue: it is reported once. */

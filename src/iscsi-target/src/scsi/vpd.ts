@@ -1,13 +1,14 @@
 /** Vital product data pages, SPC-4 section 7.8 and SBC-3 section 6.5, one row each. */
 import { setU16, setU32, setU64 } from "../wire/bytes.ts";
 import {
+  MAX_COMPARE_AND_WRITE_BYTES,
   MAX_TRANSFER_BYTES,
   MAX_UNMAP_BYTES,
   MAX_UNMAP_DESCRIPTORS,
   MAX_WRITE_SAME_BYTES,
   OPTIMAL_TRANSFER_BYTES,
-  PHYSICAL_BLOCK_BYTES,
 } from "./limits.ts";
+import { thirdPartyCopyPage } from "./copy/copy-results.ts";
 import { SenseError } from "./sense.ts";
 import type { Unit } from "./unit.ts";
 
@@ -22,6 +23,8 @@ export const VPD_ROWS = [
   { page: 0x00, name: "Supported VPD Pages", body: supportedPages },
   { page: 0x80, name: "Unit Serial Number", body: (unit) => ascii(unit.identity.serialNumber) },
   { page: 0x83, name: "Device Identification", body: deviceIdentification },
+  { page: 0x86, name: "Extended INQUIRY Data", body: extendedInquiry },
+  { page: 0x8f, name: "Third-party Copy", body: thirdPartyCopyPage },
   { page: 0xb0, name: "Block Limits", body: blockLimits },
   { page: 0xb1, name: "Block Device Characteristics", body: blockCharacteristics },
   { page: 0xb2, name: "Logical Block Provisioning", body: logicalBlockProvisioning },
@@ -59,17 +62,26 @@ function designator(codeSet: number, type: number, value: Uint8Array): Uint8Arra
   return Buffer.concat([Uint8Array.of(codeSet, type, 0, value.length), value]);
 }
 
+/** SPC-4 7.8.7: simple tasks only, no protection, a volatile cache. */
+function extendedInquiry(): Uint8Array {
+  const page = new Uint8Array(0x3c);
+  page[1] = 0x01; // SIMPSUP
+  page[2] = 0x01; // V_SUP
+  return page;
+}
+
 /** SBC-3 6.5.3; offsets here are those of the page less its header of four bytes. */
 function blockLimits(unit: Unit): Uint8Array {
   const blocks = (bytes: number) => Math.floor(bytes / unit.blockSizeBytes);
   const page = new Uint8Array(0x3c);
   page[0] = 0x01; // WSNZ: WRITE SAME of "all the rest" is refused
-  setU16(page, 2, blocks(PHYSICAL_BLOCK_BYTES));
+  page[1] = blocks(MAX_COMPARE_AND_WRITE_BYTES);
+  setU16(page, 2, blocks(unit.physicalBlockSizeBytes));
   setU32(page, 4, blocks(MAX_TRANSFER_BYTES));
   setU32(page, 8, blocks(OPTIMAL_TRANSFER_BYTES));
   setU32(page, 16, blocks(MAX_UNMAP_BYTES));
   setU32(page, 20, MAX_UNMAP_DESCRIPTORS);
-  setU32(page, 24, blocks(PHYSICAL_BLOCK_BYTES));
+  setU32(page, 24, blocks(unit.physicalBlockSizeBytes));
   setU32(page, 28, 0x80000000); // UGAVALID, alignment 0
   setU64(page, 32, blocks(MAX_WRITE_SAME_BYTES));
   return page;

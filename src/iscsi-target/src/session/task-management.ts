@@ -49,5 +49,5 @@ export function manageTasks(request: TaskManagementRequest, own: Peer, peers: It
 
 function reset(peer: Peer, sense: SenseName, lun?: number): void {
   peer.tasks.abortAll(lun);
-  for (const unit of peer.units.units.values()) if (lun === undefined || unit.lun === lun) unit.attend(sense);
+  for (const unit of peer.units.units.values()) if (lun === undefined || unit.lun === lun) unit.reset(sense);
 }

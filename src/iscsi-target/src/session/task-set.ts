@@ -11,7 +11,7 @@ import { residualOf } from "../pdu/scsi-response.ts";
 import { type UnitSet, planCommand } from "../scsi/execute.ts";
 import { MAX_GATHER_BYTES, MAX_SESSION_GATHER_BYTES } from "../scsi/limits.ts";
 import type { Plan } from "../scsi/plan.ts";
-import { SenseError, senseOfDeviceError } from "../scsi/sense.ts";
+import { SenseError, failureOf } from "../scsi/sense.ts";
 import type { Unit } from "../scsi/unit.ts";
 import { type Numbers, readyToTransfer, scsiResponse } from "./answers.ts";
 import { DataInTransfer } from "./data-in-transfer.ts";
@@ -47,6 +47,7 @@ export class TaskSet {
     this.#host = host;
     this.#parameters = parameters;
     this.#units = units;
+    for (const unit of units.units.values()) unit.abortTasks = () => void this.abortAll(unit.lun);
   }
 
   get size(): number {
@@ -172,7 +173,7 @@ export class TaskSet {
     const data = bytes.length > transfer.wanted - at ? bytes.subarray(0, transfer.wanted - at) : bytes;
     if (plan.kind === "write") {
       try {
-        this.#unitOf(task).device.write(data, plan.offset + at);
+        this.#unitOf(task).write(data, plan.offset + at);
         this.#host.countWritten(data.length);
         if (this.#host.dirty.isFlushDue) this.#host.track(this.#host.dirty.flush());
       } catch (error) {
@@ -322,13 +323,14 @@ export class TaskSet {
 
   #respond(task: Task): void {
     if (task.aborted) return;
-    const answer = answerTo(task);
+    const unit = this.#units.units.get(task.command.lun);
+    const answer = answerTo(task, unit?.shared.mode.descriptorSense ?? false);
     const hooks = { isAborted: () => task.aborted, laid: () => this.#forget(task) };
     this.#host.send(scsiResponse(this.#host, answer, hooks));
   }
 
   #setFailure(task: Task, error: unknown, during: "read" | "write"): void {
-    task.failure ??= senseOfDeviceError(error, during);
+    task.failure ??= failureOf(error, during);
     task.transfer?.fail();
   }
 

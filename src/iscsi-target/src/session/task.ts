@@ -1,6 +1,6 @@
 import type { ScsiCommand } from "../pdu/scsi-command.ts";
 import type { Plan } from "../scsi/plan.ts";
-import type { SenseError } from "../scsi/sense.ts";
+import type { CommandFailure } from "../scsi/sense.ts";
 import type { WriteTransfer } from "./write-transfer.ts";
 
 /** One SCSI command from its arrival to its status. */
@@ -8,7 +8,7 @@ export class Task {
   readonly command: ScsiCommand;
   /** What is to be done; undefined when the command has failed before anything could be. */
   plan: Plan | undefined;
-  failure: SenseError | undefined;
+  failure: CommandFailure | undefined;
   /** Data of the initiator, when the command brings any. */
   transfer: WriteTransfer | undefined;
   /** Parameter list or other data that is gathered whole. */
