@@ -104,7 +104,8 @@ describeWith(CONFORMANCE_NEEDS, "the conformance suite of libiscsi", () => {
         const excused = results.filter(({ verdict }) => verdict === "fail").map(({ name }) => name);
         expect(excused.toSorted()).toEqual(Object.keys(disk.impossible ?? {}).toSorted());
         const passed = results.filter(({ verdict }) => verdict === "pass").length;
-        console.log(`${disk.name}: ${passed} of ${results.length} pass, ${faults.length} fail`);
+        const count = `${passed} of ${results.length} pass, ${faults.length} fail, ${excused.length} excused`;
+        console.log(`${disk.name}: ${count}`);
         expect(passed).toBeGreaterThanOrEqual(disk.passes);
       },
       RUN_TIMEOUT_MS,
