@@ -27,6 +27,8 @@ export interface ServeOptions {
   readonly auth?: Target["auth"];
   readonly device?: RamDevice;
   readonly blockSizeBytes?: 512 | 4096;
+  /** What else the disk is. */
+  readonly unit?: Partial<LogicalUnit>;
   readonly open?: Target["open"];
   readonly redirect?: NonNullable<Target["redirect"]>;
   readonly limits?: IscsiServerOptions["limits"];
@@ -56,7 +58,7 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
   const open =
     options.open ??
     ((): OpenTarget => ({
-      units: [unitOf(device, 0, options.blockSizeBytes)],
+      units: [{ ...unitOf(device, 0, options.blockSizeBytes), ...options.unit }],
       closed: (end) => void ends.push(end),
     }));
   const server = await createIscsiServer({

@@ -116,10 +116,13 @@ function stretchOf(segment: CopySegment, named: readonly Unit[]): Stretch {
   const counted = segment.countsIn === "destinationBlocks" ? destination : source;
   const length = segment.countsIn === "bytes" ? segment.count : segment.count * counted.blockSizeBytes;
   // A residue shorter than a block would have to be padded or carried over (CAT, PAD), which is not offered.
-  if (length > MAX_SEGMENT_BYTES || length % destination.blockSizeBytes !== 0)
-    throw new SenseError("copyAborted");
+  const isWhole = length % source.blockSizeBytes === 0 && length % destination.blockSizeBytes === 0;
+  if (length > MAX_SEGMENT_BYTES || !isWhole) throw new SenseError("copyAborted");
   const from = segment.sourceLba * source.blockSizeBytes + segment.sourceByteOffset;
   const to = segment.destinationLba * destination.blockSizeBytes + segment.destinationByteOffset;
+  // A device is only ever asked for whole blocks.
+  if (from % source.blockSizeBytes !== 0 || to % destination.blockSizeBytes !== 0)
+    throw new SenseError("copyAborted");
   if (from + length > sizeOf(source) || to + length > sizeOf(destination))
     throw new SenseError("copyAborted");
   return { source, from, destination, to, length };
