@@ -16,7 +16,7 @@ const LIBRARIES = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1
 const RECEIVE_BUFFER_BYTES = 128 * 1024;
 /**
  * While several are at work, one that writes takes half as much in its turn: a small read beside it is answered in a
- * third of the time, for a sixth of the writer's speed over loopback, and none over a network of 1 Gbit/s.
+ * third of the time, for a sixth of the speed of the writer over loopback.
  */
 const CROWDED_RECEIVE_BUFFER_BYTES = 64 * 1024;
 
