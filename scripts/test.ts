@@ -23,7 +23,7 @@ const ROOT = join(import.meta.dir, "..");
 /** The programs that package.json brings stand before those of the machine; sbin is where ip and dnsmasq live. */
 const PATH = [join(ROOT, "node_modules", ".bin"), process.env["PATH"], "/usr/sbin", "/sbin"].join(":");
 
-/** Catches a hang; a test that needs longer says so itself. Twenty times what the slowest of the rest takes. */
+/** Catches a hang; a test that needs longer says so itself. */
 const TEST_TIMEOUT_MS = 20_000;
 
 const words = Bun.argv.slice(2);

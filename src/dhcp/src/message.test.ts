@@ -10,7 +10,7 @@ import {
   encodeMessage,
   MAX_MESSAGE_BYTES,
   messageType,
-  wantsBroadcast,
+  BROADCAST_FLAG,
 } from "./message.ts";
 import { makeOptions, readOption } from "./options.ts";
 
@@ -64,7 +64,7 @@ describe("messages of real clients", () => {
 
   test("a PC's wish for broadcast and its size limit are read", () => {
     const message = decodeMessage(PXE_PC.bytes);
-    expect(wantsBroadcast(message)).toBe(true);
+    expect(message.flags).toBe(BROADCAST_FLAG);
     expect(readOption(message.options, "maxMessageBytes")).toBe(1260);
     expect(message.secs).toBe(4);
   });

@@ -189,8 +189,3 @@ export function messageType(message: DhcpMessage): MessageType | undefined {
 export function clientMac(message: DhcpMessage): string {
   return formatMac(message.hardwareAddress);
 }
-
-/** Whether the client asked for broadcast replies. */
-export function wantsBroadcast(message: DhcpMessage): boolean {
-  return (message.flags & BROADCAST_FLAG) !== 0;
-}

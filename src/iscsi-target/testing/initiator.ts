@@ -1,7 +1,7 @@
 /** A small initiator for tests: strict about what it receives, free in what it sends. */
 import { chapResponse, decodeBinary, encodeBinary, CHAP_ALGORITHMS } from "../src/login/chap.ts";
 import { type TextKey, decodeTextKeys, encodeTextKeys } from "../src/login/text-keys.ts";
-import { HEADER_BYTES, NO_TAG, RESPONSE, opcodeOf, padded } from "../src/pdu/basic-header.ts";
+import { NO_TAG, RESPONSE, opcodeOf, padded } from "../src/pdu/basic-header.ts";
 import { decodeDataIn } from "../src/pdu/data-in.ts";
 import { encodeDataOut } from "../src/pdu/data-out.ts";
 import { type LoginResponse, STAGE, decodeLoginResponse, encodeLoginRequest } from "../src/pdu/login.ts";
@@ -431,4 +431,3 @@ export function cdb16(opcode: number, lba: number, blocks: number, flags = 0): U
 
 export const READ_16 = 0x88;
 export const WRITE_16 = 0x8a;
-export const HEADER_LENGTH = HEADER_BYTES;

@@ -16,7 +16,7 @@
  *
  * After it: AHS (TotalAHSLength words of 4 bytes), header digest, data, padding to 4 bytes, data digest.
  */
-import { getU24, getU32, getU8, setU24 } from "../wire/bytes.ts";
+import { getU24, getU8, setU24 } from "../wire/bytes.ts";
 
 export const HEADER_BYTES = 48;
 export const DIGEST_BYTES = 4;
@@ -83,10 +83,6 @@ export function dataLengthOf(header: Uint8Array): number {
 
 export function setDataLength(header: Uint8Array, at: number, length: number): void {
   setU24(header, at + 5, length);
-}
-
-export function initiatorTaskTagOf(header: Uint8Array): number {
-  return getU32(header, 16);
 }
 
 /** Length on the wire of a data segment or AHS: padded to whole words. */
