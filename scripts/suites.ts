@@ -43,6 +43,11 @@ export const SUITES: readonly Suite[] = [
   { name: "tftp", about: "real TFTP clients, also through a lossy wire", steps: [tests("test/tftp")] },
   { name: "iscsi", about: "libiscsi, QEMU and the Linux initiator", steps: [tests("test/iscsi")] },
   {
+    name: "interop",
+    about: "Linux, QEMU, iPXE, UEFI and a client of a microcontroller's size on the whole server",
+    steps: [tests("test/interop")],
+  },
+  {
     name: "binary",
     about: "the shim built (or taken from the cache), then ./pinetboot with it",
     steps: [command("bun", "build.ts")],
