@@ -56,7 +56,7 @@ describe.concurrent("the fuzzer", () => {
 });
 
 test("every parser has at least three planted bugs", () => {
-  const count = (parser: string): number =>
-    readdirSync(PLANTED).filter((name) => name.startsWith(`${parser}-`)).length;
-  for (const parser of PARSERS) expect([parser, count(parser) >= 3]).toEqual([parser, true]);
+  const names = readdirSync(PLANTED);
+  const counts = PARSERS.map((parser) => names.filter((name) => name.startsWith(`${parser}-`)).length);
+  expect(Math.min(...counts)).toBeGreaterThanOrEqual(3);
 });

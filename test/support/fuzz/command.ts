@@ -43,6 +43,7 @@ export async function fuzzCommand(file: string, targets: readonly FuzzTarget[]):
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written by `watch` below
     const order = workerData as Order;
     const target = targets.find(({ name }) => name === order.name);
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
     if (target) parentPort?.postMessage(await work(counted(target, order.progress), order));
     return;
   }
