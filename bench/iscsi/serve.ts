@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { type Target, createIscsiServer } from "iscsi-target-ts";
 import type { Layer } from "../../src/disk/layer.ts";
 import { createOverlay } from "../../src/disk/qcow2/create.ts";
-import { journalPath, openOverlay } from "../../src/disk/qcow2/open.ts";
+import { journalPath } from "../../src/disk/qcow2/journal.ts";
+import { openOverlay } from "../../src/disk/qcow2/open.ts";
 import { openRawFile } from "../../src/disk/raw-file.ts";
 
 const [folder] = process.argv.slice(2);

@@ -130,16 +130,3 @@ test("an overlay reads a disk of a chain of overlays", async () => {
   expect([...bytes]).toEqual([BASE[8191] ?? 0, 3, 9, 3]);
   await upper.close();
 });
-
-test("a chain of more than eight overlays is refused", async () => {
-  let { layer } = await overlayFile(false);
-  for (let level = 2; level <= 8; level += 1) layer = await openUpon(layer, level);
-  const refused = openUpon(layer, 9);
-  expect(await refused.catch((error: unknown) => error)).toMatchObject({ code: "EBADIMG" });
-});
-
-async function openUpon(layer: Layer, level: number): Promise<Layer> {
-  const path = join(folder, `level-${level}.qcow2`);
-  await createOverlay(path, { sizeBytes: SIZE, backing: { name: "below", format: "qcow2" } });
-  return openOverlay(path, { backing: { name: "below", layer } });
-}

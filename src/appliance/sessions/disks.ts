@@ -8,7 +8,8 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { createOverlay, removeOverlay } from "../../disk/qcow2/create.ts";
-import { journalPath, openOverlay } from "../../disk/qcow2/open.ts";
+import { journalPath } from "../../disk/qcow2/journal.ts";
+import { openOverlay } from "../../disk/qcow2/open.ts";
 import type { Layer } from "../../disk/layer.ts";
 import type { ImageLibrary } from "../../images/library.ts";
 import { ApplianceError } from "../errors.ts";

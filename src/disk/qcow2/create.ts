@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { openHostFile, syncDirectory, type HostFile } from "../host/file.ts";
 import { encodeHeader, SECTOR_BYTES } from "./header.ts";
-import { journalPath } from "./open.ts";
+import { journalPath } from "./journal.ts";
 import { CLUSTER_BYTES, L2_COVERS_BYTES, MAX_DISK_BYTES, REFCOUNT_BYTES } from "./units.ts";
 
 /** The first clusters of a new file. All but a page of the first three is hole: a new overlay takes 12 KiB. */

@@ -6,6 +6,7 @@ import {
   L2_ENTRY_BYTES,
   NO_CLUSTER,
   SUBCLUSTER_BYTES,
+  subclusterMask,
   type GuestCluster,
   type HostCluster,
 } from "./units.ts";
@@ -137,6 +138,18 @@ export function* runsOf(entry: L2Entry, offset: number, length: number): Generat
     yield { offset: at, length: next - at, place };
     at = next;
   }
+}
+
+/** Where all of the bytes `[offset, offset + length)` of a cluster live; undefined when that is in more than one place. */
+export function kindOfAll(entry: L2Entry, offset: number, length: number): Place["kind"] | undefined {
+  const first = Math.floor(offset / SUBCLUSTER_BYTES);
+  const mask = subclusterMask(
+    first,
+    Math.floor((offset + Math.max(length, 1) - 1) / SUBCLUSTER_BYTES) - first + 1,
+  );
+  if ((entry.allocated & mask) >>> 0 === mask) return "data";
+  if (((entry.allocated | entry.zero) & mask) === 0) return "backing";
+  return (entry.zero & mask) >>> 0 === mask ? "zero" : undefined;
 }
 
 function kindOf(entry: L2Entry, offset: number): Place["kind"] {

@@ -156,6 +156,16 @@ export class Journal {
   }
 }
 
+/** The journal of an overlay lies beside it. */
+export function journalPath(overlayPath: string): string {
+  return `${overlayPath}.journal`;
+}
+
+/** Removes the journal of an overlay that is closed; absent is fine. */
+export function removeJournal(overlayPath: string): void {
+  rmSync(journalPath(overlayPath), { force: true });
+}
+
 function recordOffset(bank: 0 | 1, record: number): number {
   const chunk = Math.floor(record / CHUNK_RECORDS) * 2 + bank;
   return chunk * CHUNK_BYTES + (record % CHUNK_RECORDS) * RECORD_BYTES;

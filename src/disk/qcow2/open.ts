@@ -6,7 +6,8 @@ import type { Layer } from "../layer.ts";
 import { ClusterAllocator, readRefcountTable, refcountBlockAt } from "./allocator.ts";
 import { EntryError } from "./entries.ts";
 import { decodeHeader, encodeHeader, HEADER_AREA_BYTES, HeaderError, type Qcow2Header } from "./header.ts";
-import { Journal, readJournal } from "./journal.ts";
+import { Journal, journalPath, readJournal } from "./journal.ts";
+import { overlaysIn } from "./mapped-disk.ts";
 import { Mapping, readL1Table } from "./mapping.ts";
 import { OverlayMetadata } from "./metadata.ts";
 import { Overlay } from "./overlay.ts";
@@ -24,8 +25,11 @@ import {
 
 const NO_BOOT_ID = "0".repeat(32);
 
-/** Overlays that may lie upon one another: each costs a look-up for every read of what only the lowest holds. */
-export const MAX_CHAIN_OVERLAYS = 8;
+/**
+ * Overlays that may lie upon one another, and so snapshots that a disk can have: each costs an open file, and a look-up
+ * for every read of what only the lowest holds (32 of them together about as much as one read of a page).
+ */
+export const MAX_CHAIN_OVERLAYS = 32;
 
 export interface OpenOptions {
   /**
@@ -53,21 +57,28 @@ export interface OverlayFiles {
  */
 export async function openOverlay(path: string, options: OpenOptions = {}): Promise<Overlay> {
   return closingOnFailure(options.backing?.layer, async () =>
-    openOverlayFiles(
-      {
-        file: openHostFile(path, "read-write"),
-        openJournal: () => openIfThere(journalPath(path)),
-        replaceJournal: () => openHostFile(journalPath(path), "replace"),
-        bootId: bootId(),
-      },
-      options,
-    ),
+    openOverlayFiles(hostFiles(path, openHostFile(path, "read-write")), options),
   );
 }
 
-/** The journal of an overlay lies beside it. */
-export function journalPath(overlayPath: string): string {
-  return `${overlayPath}.journal`;
+/**
+ * Opens a new overlay over one that is in use and stays so, for a snapshot of a running disk (see `SwitchLayer`).
+ * Unlike `openOverlay` it leaves the lower one open when it fails.
+ */
+export function openUpon(lower: Overlay, path: string, name: string): Promise<Overlay> {
+  return openOverlayFiles(hostFiles(path, openHostFile(path, "read-write")), {
+    backing: { name, layer: lower },
+  });
+}
+
+/** The two files of an overlay on this host. */
+export function hostFiles(path: string, file: HostFile): OverlayFiles {
+  return {
+    file,
+    openJournal: () => openIfThere(journalPath(path)),
+    replaceJournal: () => openHostFile(journalPath(path), "replace"),
+    bootId: bootId(),
+  };
 }
 
 /** `openOverlay` on any pair of files. */
@@ -76,8 +87,7 @@ export async function openOverlayFiles(files: OverlayFiles, options: OpenOptions
   try {
     const header = readHeader(file);
     checkBacking(header, options, file.path);
-    const overlays = 1 + (options.backing?.layer instanceof Overlay ? options.backing.layer.overlays : 0);
-    if (overlays > MAX_CHAIN_OVERLAYS) throw new HeaderError(`it would be overlay ${overlays} of a chain`);
+    checkDepth(options);
     const recovery = header.dirty ? await recover(files, header) : ({ kind: "clean" } as const);
     return await takeIntoUse(files, header, options.backing?.layer, recovery);
   } catch (error) {
@@ -88,15 +98,26 @@ export async function openOverlayFiles(files: OverlayFiles, options: OpenOptions
   }
 }
 
-function readHeader(file: HostFile): Qcow2Header {
+/** Throws a `HeaderError`. */
+export function readHeader(file: HostFile): Qcow2Header {
   const area = new Uint8Array(HEADER_AREA_BYTES);
   file.readNow(area, 0);
   return decodeHeader(area, file.sizeBytes());
 }
 
-function checkBacking(header: Qcow2Header, options: OpenOptions, path: string): void {
+/** Throws a `HeaderError` when the overlay would make its chain too long. */
+export function checkDepth(options: OpenOptions): void {
+  const overlays = 1 + overlaysIn(options.backing?.layer);
+  if (overlays > MAX_CHAIN_OVERLAYS) throw new HeaderError(`it would be overlay ${overlays} of a chain`);
+}
+
+export function checkBacking(header: Qcow2Header, options: OpenOptions, path: string): void {
+  checkBackingName(header, options.backing?.name, path);
+}
+
+/** Throws `BadImage` unless the file names what its record says. */
+export function checkBackingName(header: Qcow2Header, expected: string | undefined, path: string): void {
   const named = header.backing?.name;
-  const expected = options.backing?.name;
   if (named === expected) return;
   throw new BadImage(path, `it lies over ${show(named)}, and its record says ${show(expected)}`);
 }
@@ -105,7 +126,8 @@ function show(name: string | undefined): string {
   return name === undefined ? "nothing" : JSON.stringify(name);
 }
 
-async function recover(files: OverlayFiles, header: Qcow2Header): Promise<Recovery> {
+/** Makes a file with the dirty bit one that can be used: replays its journal when the machine ran on, and counts anew. */
+export async function recover(files: OverlayFiles, header: Qcow2Header): Promise<Recovery> {
   const sameBoot = files.bootId !== undefined && header.owner?.bootId === files.bootId;
   const replayed = sameBoot && header.owner ? await replay(files, header, header.owner.journalId) : 0;
   const end = Math.ceil(files.file.sizeBytes() / CLUSTER_BYTES);
@@ -158,19 +180,13 @@ async function takeIntoUse(
   const journal = new Journal(files.replaceJournal(), owner.journalId);
   const reads = new ReadsUnderWay();
   const metadata = new OverlayMetadata(file, mapping, allocator, journal, () => reads.settled());
-  const finish = async (clean: boolean): Promise<void> => {
-    try {
-      if (!clean) return journal.close();
-      allocator.trim();
-      await file.sync();
-      file.write(encodeHeader({ ...header, dirty: false, owner: undefined }), 0);
-      await file.sync();
-      journal.remove();
-    } finally {
-      file.close();
-    }
+  const markClean = async (): Promise<void> => {
+    allocator.trim();
+    await file.sync();
+    file.write(encodeHeader({ ...header, dirty: false, owner: undefined }), 0);
+    await file.sync();
   };
-  return new Overlay(file, metadata, reads, backing, header.sizeBytes, recovery, finish);
+  return new Overlay(file, metadata, reads, backing, header.sizeBytes, recovery, { journal, markClean });
 }
 
 function tablesOf(file: HostFile, header: Qcow2Header): { allocator: ClusterAllocator; mapping: Mapping } {

@@ -2,10 +2,10 @@
  * An overlay: the qcow2 file of one session's writes over an image that never changes, or over nothing (blank).
  * This file is the disk as the guest sees it; `metadata.ts` holds the clusters and the order of writes, `open.ts` opens.
  */
-import { checkRange } from "../disk-error.ts";
+import { checkRange, DiskError } from "../disk-error.ts";
 import { GroupCommit } from "../host/group-commit.ts";
 import type { HostFile } from "../host/file.ts";
-import type { Extent, Layer } from "../layer.ts";
+import type { Layer } from "../layer.ts";
 import {
   discardedParts,
   isAllocated,
@@ -17,7 +17,9 @@ import {
   type Range,
 } from "./pieces.ts";
 import type { ReadsUnderWay } from "./reads-under-way.ts";
-import { runsOf, sameEntry, type Change, type L2Entry, type Run } from "./entries.ts";
+import { runsOf, sameEntry, type Change, type L2Entry } from "./entries.ts";
+import { MappedDisk } from "./mapped-disk.ts";
+import type { Journal } from "./journal.ts";
 import type { OverlayMetadata } from "./metadata.ts";
 import type { Recovery } from "./recover.ts";
 import {
@@ -37,59 +39,44 @@ import {
  */
 const COMMIT_AT_PENDING_ENTRIES = 16_384;
 
-export class Overlay implements Layer {
-  readonly readOnly = false;
-  /** How many overlays lie upon one another, this one included. */
-  readonly overlays: number;
+/** What ends the use of the file. */
+export interface Ending {
+  readonly journal: Journal;
+  /** Clears the dirty bit, on stable storage, once everything is committed. */
+  markClean(): Promise<void>;
+}
+
+export class Overlay extends MappedDisk {
+  #state: "open" | "freezing" | "frozen" = "open";
   readonly #commit: GroupCommit;
   /** Assembles subclusters whose first write covers them in part. Calls of `write` never overlap, so one is enough. */
   readonly #scratch = new Uint8Array(CLUSTER_BYTES);
 
   /** For `openOverlay` alone. */
   constructor(
-    private readonly file: HostFile,
+    file: HostFile,
     private readonly metadata: OverlayMetadata,
     private readonly reads: ReadsUnderWay,
-    private readonly backing: Layer | undefined,
-    readonly sizeBytes: number,
+    backing: Layer | undefined,
+    sizeBytes: number,
     /** What opening found and mended. */
     readonly recovery: Recovery,
-    private readonly finish: (clean: boolean) => Promise<void>,
+    private readonly ending: Ending,
   ) {
-    this.overlays = 1 + (backing instanceof Overlay ? backing.overlays : 0);
+    super(file, metadata, backing, sizeBytes);
     this.#commit = new GroupCommit(() => this.metadata.commit());
   }
 
-  tryRead(into: Uint8Array, offset: number): boolean {
-    checkRange(offset, into.byteLength, this.sizeBytes);
-    for (const piece of pieces(offset, into.byteLength)) {
-      const entry = this.metadata.tryLookup(piece.cluster);
-      if (!entry) return false;
-      for (const run of runsOf(entry, piece.within, piece.length)) {
-        const part = into.subarray(piece.done + run.offset - piece.within).subarray(0, run.length);
-        if (!this.#tryReadRun(piece.cluster, run, part)) return false;
-      }
-    }
-    return true;
+  override async read(into: Uint8Array, offset: number): Promise<void> {
+    await this.reads.track(super.read(into, offset));
   }
 
-  async read(into: Uint8Array, offset: number): Promise<void> {
-    checkRange(offset, into.byteLength, this.sizeBytes);
-    await this.reads.track(this.#read(into, offset));
-  }
-
-  readNow(into: Uint8Array, offset: number): void {
-    checkRange(offset, into.byteLength, this.sizeBytes);
-    for (const piece of pieces(offset, into.byteLength)) {
-      for (const run of runsOf(this.metadata.lookup(piece.cluster), piece.within, piece.length)) {
-        const part = into.subarray(piece.done + run.offset - piece.within).subarray(0, run.length);
-        this.#readRunNow(piece.cluster, run, part);
-      }
-    }
+  get readOnly(): boolean {
+    return this.#state !== "open";
   }
 
   write(data: Uint8Array, offset: number): void {
-    checkRange(offset, data.byteLength, this.sizeBytes);
+    this.#checkWritable(offset, data.byteLength);
     for (const piece of pieces(offset, data.byteLength)) {
       this.#writeCluster(piece.cluster, piece.within, data.subarray(piece.done, piece.done + piece.length));
     }
@@ -97,7 +84,7 @@ export class Overlay implements Layer {
   }
 
   discard(offset: number, length: number): void {
-    checkRange(offset, length, this.sizeBytes);
+    this.#checkWritable(offset, length);
     const changes: Change[] = [];
     const freed: HostCluster[] = [];
     const holes: Range[] = [];
@@ -123,83 +110,33 @@ export class Overlay implements Layer {
     return this.#commit.request();
   }
 
-  *extents(offset: number, length: number): Generator<Extent> {
-    checkRange(offset, length, this.sizeBytes);
-    let open: { offset: number; length: number; kind: Extent["kind"] } | undefined;
-    for (const piece of pieces(offset, length)) {
-      for (const run of runsOf(this.metadata.lookup(piece.cluster), piece.within, piece.length)) {
-        const kind = run.place.kind === "backing" && !this.backing ? "zero" : run.place.kind;
-        if (open?.kind === kind) {
-          open.length += run.length;
-          continue;
-        }
-        if (open) yield open;
-        open = { offset: piece.cluster * CLUSTER_BYTES + run.offset, length: run.length, kind };
-      }
-    }
-    if (open) yield open;
+  /**
+   * Takes no more writes ("EROFS"), flushes and marks the file as clean; it can be read on, as what lies beneath another
+   * overlay. When it fails the file stays dirty, and another call tries again.
+   */
+  async freeze(): Promise<void> {
+    if (this.#state === "frozen") return;
+    this.#state = "freezing";
+    await this.flush();
+    await this.ending.markClean();
+    this.#state = "frozen";
+    this.ending.journal.remove();
   }
 
-  /** Flushes, marks the file as clean and releases it and its backing. Left dirty, and mended at the next opening, when that fails. */
+  /** Freezes it and releases it and its backing. Left dirty, and mended at the next opening, when that fails. */
   async close(): Promise<void> {
-    let clean = false;
     try {
-      await this.flush();
-      clean = true;
+      await this.freeze();
     } finally {
-      try {
-        await this.finish(clean);
-      } finally {
-        await this.backing?.close();
-      }
+      if (this.#state !== "frozen") this.ending.journal.close();
+      this.file.close();
+      await this.backing?.close();
     }
   }
 
-  async #read(into: Uint8Array, offset: number): Promise<void> {
-    const waits: Promise<void>[] = [];
-    for (const piece of pieces(offset, into.byteLength)) {
-      let entry = this.metadata.tryLookup(piece.cluster);
-      if (!entry) {
-        await this.metadata.prefetch(piece.cluster);
-        entry = this.metadata.lookup(piece.cluster);
-      }
-      for (const run of runsOf(entry, piece.within, piece.length)) {
-        const part = into.subarray(piece.done + run.offset - piece.within).subarray(0, run.length);
-        if (!this.#tryReadRun(piece.cluster, run, part)) waits.push(this.#readRun(piece.cluster, run, part));
-      }
-    }
-    await Promise.all(waits);
-  }
-
-  #tryReadRun(cluster: GuestCluster, run: Run, into: Uint8Array): boolean {
-    if (run.place.kind === "data") return this.file.tryRead(into, run.place.hostOffset);
-    const source = this.#backingPart(cluster, run, into);
-    return source === undefined || source.layer.tryRead(source.into, source.offset);
-  }
-
-  async #readRun(cluster: GuestCluster, run: Run, into: Uint8Array): Promise<void> {
-    if (run.place.kind === "data") return this.file.read(into, run.place.hostOffset);
-    const source = this.#backingPart(cluster, run, into);
-    await source?.layer.read(source.into, source.offset);
-  }
-
-  #readRunNow(cluster: GuestCluster, run: Run, into: Uint8Array): void {
-    if (run.place.kind === "data") return this.file.readNow(into, run.place.hostOffset);
-    const source = this.#backingPart(cluster, run, into);
-    source?.layer.readNow(source.into, source.offset);
-  }
-
-  /** Zeroes what no backing has (a disk may be larger than its image) and returns the part to read from beneath, if any. */
-  #backingPart(
-    cluster: GuestCluster,
-    run: Run,
-    into: Uint8Array,
-  ): { layer: Layer; into: Uint8Array; offset: number } | undefined {
-    const layer = run.place.kind === "backing" ? this.backing : undefined;
-    const offset = cluster * CLUSTER_BYTES + run.offset;
-    const there = layer ? Math.max(0, Math.min(into.byteLength, layer.sizeBytes - offset)) : 0;
-    into.fill(0, there);
-    return layer && there > 0 ? { layer, into: into.subarray(0, there), offset } : undefined;
+  #checkWritable(offset: number, length: number): void {
+    checkRange(offset, length, this.sizeBytes);
+    if (this.readOnly) throw new DiskError("EROFS", `${this.file.path}: the layer is read-only`);
   }
 
   #writeCluster(cluster: GuestCluster, within: number, data: Uint8Array): void {
@@ -246,7 +183,7 @@ export class Overlay implements Layer {
       [end, stop],
     ] as const) {
       for (const run of runsOf(entry, from, to - from)) {
-        this.#readRunNow(cluster, run, whole.subarray(run.offset - start, run.offset - start + run.length));
+        this.readRunNow(cluster, run, whole.subarray(run.offset - start, run.offset - start + run.length));
       }
     }
     whole.set(data, within - start);

@@ -1,0 +1,54 @@
+/** Small changes to an overlay that nobody has open: mending what an unclean end left, and naming another backing file. */
+import { BadImage } from "../disk-error.ts";
+import { bootId } from "../host/boot-id.ts";
+import { openHostFile, type HostFile } from "../host/file.ts";
+import { EntryError } from "./entries.ts";
+import { encodeHeader, HeaderError } from "./header.ts";
+import { checkBackingName, hostFiles, readHeader, recover } from "./open.ts";
+import { removeJournal } from "./journal.ts";
+import type { Recovery } from "./recover.ts";
+
+/**
+ * Mends an overlay as opening it would, and leaves it closed. A clean one is not touched.
+ * Throws `BadImage` for what is no overlay, is damaged or lies over another file than `backing`.
+ */
+export async function mendOverlay(path: string, backing: string | undefined): Promise<Recovery> {
+  return changing(path, async (file) => {
+    const header = readHeader(file);
+    checkBackingName(header, backing, path);
+    if (!header.dirty) return { kind: "clean" };
+    const recovery = await recover({ ...hostFiles(path, file), bootId: bootId() }, header);
+    file.write(encodeHeader({ ...header, dirty: false, owner: undefined }), 0);
+    await file.sync();
+    removeJournal(path);
+    return recovery;
+  });
+}
+
+/**
+ * Writes another backing file's name into a closed overlay, as `qemu-img rebase -u` does: the content beneath must be
+ * the same. Undefined: it lies over nothing. Throws `BadImage`, or a `DiskError`.
+ */
+export async function renameBacking(
+  path: string,
+  backing: { readonly name: string; readonly format: "raw" | "qcow2" } | undefined,
+): Promise<void> {
+  await changing(path, async (file) => {
+    const header = readHeader(file);
+    if (header.dirty) throw new HeaderError("it was not closed properly: open it, or mend it, first");
+    file.write(encodeHeader({ ...header, backing }), 0);
+    await file.sync();
+  });
+}
+
+async function changing<T>(path: string, change: (file: HostFile) => Promise<T>): Promise<T> {
+  const file = openHostFile(path, "read-write");
+  try {
+    return await change(file);
+  } catch (error) {
+    if (error instanceof HeaderError || error instanceof EntryError) throw new BadImage(path, error.message);
+    throw error;
+  } finally {
+    file.close();
+  }
+}
