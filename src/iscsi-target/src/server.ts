@@ -1,7 +1,8 @@
 import type { TargetDirectory } from "./directory.ts";
 import type { IscsiEvent, SessionInfo } from "./events.ts";
 import { DEFAULT_LIMITS, type ServerLimits } from "./limits.ts";
-import { Connection, type ConnectionHost } from "./net/connection.ts";
+import type { ConnectionHost } from "./net/connection-host.ts";
+import { Connection } from "./net/connection.ts";
 import { plainAddress, portalOf } from "./login/portal.ts";
 import { SessionRegistry } from "./net/session-registry.ts";
 import { Batch } from "./session/batch.ts";

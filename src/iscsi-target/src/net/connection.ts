@@ -5,9 +5,7 @@
  *   login --complete--> opening --opened--> open --logout, error, end--> closed
  *     \--------failed or too slow------------------------------------------/
  */
-import { LoginReject, type SessionEnd, type TargetDirectory } from "../directory.ts";
-import type { IscsiEvent } from "../events.ts";
-import type { ServerLimits } from "../limits.ts";
+import { LoginReject, type SessionEnd } from "../directory.ts";
 import { DEFAULT_MAX_RECV_DATA_BYTES, OUR_MAX_RECV_DATA_BYTES } from "../login/key-rows.ts";
 import {
   type CompletedLogin,
@@ -21,38 +19,12 @@ import { MAX_AHS_BYTES, padded } from "../pdu/basic-header.ts";
 import type { DiscoveryView } from "../session/send-targets.ts";
 import { ProtocolError } from "../wire/bytes.ts";
 import { Framer } from "../wire/framer.ts";
+import type { ConnectionHost, TcpSocket } from "./connection-host.ts";
+import { InputFlow } from "./input-flow.ts";
 import { LoginPhase } from "./login-phase.ts";
 import { type Link, type Opened, openDiscovery, openNormal } from "./open-session.ts";
-import { type Digests, Output, type SharedOutput, type Writable } from "./output.ts";
-import type { SessionRegistry } from "./session-registry.ts";
-import { limitReceiveBuffer } from "./socket-options.ts";
+import { type Digests, Output } from "./output.ts";
 
-/** The part of Bun's socket that is used here. */
-export interface TcpSocket extends Writable {
-  readonly remoteAddress: string;
-  readonly remotePort: number;
-  readonly localAddress: string;
-  readonly localPort: number;
-  pause(): void;
-  resume(): void;
-  end(): void;
-  terminate(): void;
-}
-
-/** What all connections of a server have in common. */
-export interface ConnectionHost {
-  readonly directory: TargetDirectory;
-  readonly limits: ServerLimits;
-  readonly registry: SessionRegistry;
-  readonly output: SharedOutput;
-  readonly onEvent: (event: IscsiEvent) => void;
-  readonly portal: (address: string, port: number) => string;
-  readonly randomBytes: (count: number) => Uint8Array;
-  readonly now: () => number;
-}
-
-/** Bun's read buffer: a chunk that fills it has more behind it, and the others come first (see socket-options.ts). */
-const FULL_READ_BYTES = 512 * 1024;
 /** How long a peer may take to read our last words before the connection is cut. */
 const LINGER_MS = 2000;
 
@@ -72,6 +44,7 @@ export class Connection implements Link {
   readonly #host: ConnectionHost;
   readonly #login: LoginPhase;
   readonly #framer: Framer;
+  readonly #input: InputFlow;
   readonly #output: Output;
   #digests: Digests = { headerDigest: false, dataDigest: false };
   #opened: Opened | undefined;
@@ -86,8 +59,6 @@ export class Connection implements Link {
   #deadlineMs: number;
   #heardMs: number;
   #heard = false;
-  #isCongested = false;
-  #isCrowded = false;
   readonly #onFinished: (() => void)[] = [];
 
   constructor(socket: TcpSocket, host: ConnectionHost) {
@@ -102,7 +73,7 @@ export class Connection implements Link {
     this.#output = new Output(socket, host.output);
     this.#heardMs = host.now();
     this.#deadlineMs = this.#heardMs + host.limits.loginTimeoutMs;
-    limitReceiveBuffer(socket, this.#isCrowded);
+    this.#input = new InputFlow(socket);
   }
 
   get isClosed(): boolean {
@@ -120,10 +91,7 @@ export class Connection implements Link {
       return;
     }
     this.wake();
-    if (chunk.length >= FULL_READ_BYTES && !this.#isClosed) {
-      this.#socket.pause();
-      setImmediate(() => this.#resume());
-    }
+    this.#input.took(chunk.length);
   }
 
   /** Sends what there is to send, now that something has changed: the outbox, or the room in the socket. */
@@ -140,7 +108,7 @@ export class Connection implements Link {
       this.#fail(error);
       return;
     }
-    this.#relieve(session.outbox.isCongested);
+    this.#input.relieve(session.outbox.isCongested);
     if (this.#farewell && session.isQuiet && !this.#output.isBlocked) this.#part(this.#farewell);
   }
 
@@ -177,7 +145,7 @@ export class Connection implements Link {
     if (this.#heard) {
       this.#heard = false;
       this.#heardMs = nowMs;
-      this.#share(isCrowded);
+      this.#input.share(isCrowded);
     }
     if (this.#farewell && nowMs >= this.#deadlineMs) {
       void this.close(this.#farewell.end, this.#farewell.why);
@@ -190,12 +158,6 @@ export class Connection implements Link {
       if (this.#opened.session.isDiscovery) void this.close("drop", "The discovery session was idle.");
       else this.#opened.session.ping();
     }
-  }
-
-  #share(isCrowded: boolean): void {
-    if (isCrowded === this.#isCrowded || this.#isClosed) return;
-    this.#isCrowded = isCrowded;
-    limitReceiveBuffer(this.#socket, isCrowded);
   }
 
   /** Cuts the connection; resolves when the session's owner is done with it. */
@@ -231,6 +193,7 @@ export class Connection implements Link {
   #finish(end: SessionEnd, why: string): Promise<void> {
     if (this.#ended) return this.#ended;
     this.#isClosed = true;
+    this.#input.close();
     this.#output.close();
     this.#ended = Promise.all([this.#opening, this.#opened?.finish(end, why)]).then(() => {
       for (const resolve of this.#onFinished) resolve();
@@ -357,17 +320,5 @@ export class Connection implements Link {
         : `The session failed in the target itself: ${words}.`;
     if (!this.#opened) this.#reportFailure("initiatorError", reason);
     void this.close("drop", reason);
-  }
-
-  /** Stops listening to a peer that does not read its answers, until it does. */
-  #relieve(isCongested: boolean): void {
-    if (isCongested === this.#isCongested) return;
-    this.#isCongested = isCongested;
-    if (isCongested) this.#socket.pause();
-    else this.#resume();
-  }
-
-  #resume(): void {
-    if (!this.#isClosed && !this.#isCongested) this.#socket.resume();
   }
 }

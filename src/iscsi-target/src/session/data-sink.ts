@@ -29,3 +29,25 @@ export class CommandOnly implements DataSink {
     this.#run();
   }
 }
+
+/** A request that is answered from its data segment, which the framer hands over in one piece. Lost with its digest, it is rejected instead. */
+export class WholeSegment implements DataSink {
+  readonly #answer: (data: Uint8Array) => void;
+  #data: Uint8Array = new Uint8Array(0);
+
+  constructor(answer: (data: Uint8Array) => void) {
+    this.#answer = answer;
+  }
+
+  data(bytes: Uint8Array): void {
+    this.#data = bytes;
+  }
+
+  end(): void {
+    this.#answer(this.#data);
+  }
+
+  lost(): void {
+    // The Reject is the answer.
+  }
+}

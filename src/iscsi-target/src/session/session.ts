@@ -25,7 +25,7 @@ import {
   taskManagementResponse,
   textResponse,
 } from "./answers.ts";
-import { type DataSink, IGNORED_DATA } from "./data-sink.ts";
+import { type DataSink, IGNORED_DATA, WholeSegment } from "./data-sink.ts";
 import { CommandWindow } from "./command-window.ts";
 import type { DirtyBudget } from "./dirty-budget.ts";
 import { Outbox, type Outgoing } from "./outbox.ts";
@@ -33,6 +33,7 @@ import type { DiscoveryView } from "./send-targets.ts";
 import { type Peer, manageTasks } from "./task-management.ts";
 import { TaskSet } from "./task-set.ts";
 import { TextExchange } from "./text-exchange.ts";
+import { WorkUnderWay } from "./work-under-way.ts";
 
 /** What the session asks of its connection. */
 export interface SessionHost {
@@ -64,8 +65,7 @@ export class Session implements PduReceiver, Numbers, Peer {
   readonly #text: TextExchange;
   #statSn: number;
   #sink: DataSink = IGNORED_DATA;
-  #inFlight = 0;
-  #idle: (() => void)[] = [];
+  readonly #work: WorkUnderWay;
   #isClosing = false;
   #hasLoggedOut = false;
   #isPingOpen = false;
@@ -80,10 +80,15 @@ export class Session implements PduReceiver, Numbers, Peer {
     this.#window = new CommandWindow(login.cmdSn, COMMAND_WINDOW);
     this.#statSn = login.nextStatSn;
     this.#text = new TextExchange(login.parameters, view);
+    // After a failure of ours the connection cannot go on.
+    this.#work = new WorkUnderWay(
+      () => host.wake(),
+      (error) => host.broken(error),
+    );
     this.tasks = new TaskSet(
       {
         send: (outgoing) => this.#send(outgoing),
-        track: (work) => this.#track(work),
+        track: (work) => this.#work.track(work),
         release: ({ command }) => {
           if (!command.immediate) this.#window.release();
         },
@@ -153,7 +158,7 @@ export class Session implements PduReceiver, Numbers, Peer {
     this.close();
     this.tasks.abortAll();
     this.outbox.clear();
-    if (this.#inFlight > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    await this.#work.done();
   }
 
   /** Pings the initiator, unless an earlier ping is unanswered: some never answer, and are alive all the same. */
@@ -229,13 +234,12 @@ export class Session implements PduReceiver, Numbers, Peer {
     const { taskTag, transferTag } = decodeNopOut(header);
     if (transferTag !== NO_TAG) this.#isPingOpen = false;
     if (taskTag === NO_TAG || !this.#admitControl(header)) return "whole";
-    let data: Uint8Array = new Uint8Array(0);
-    this.#sink = {
-      // The echo may be shorter than the ping: the initiator's own segment limit comes first (section 11.19).
-      data: (bytes) => (data = bytes.slice(0, this.#login.parameters.MaxRecvDataSegmentLength)),
-      end: () => this.#sendHolding(nopEcho(this, taskTag, data), data.length),
-      lost: () => undefined,
-    };
+    // The echo may be shorter than the ping: the initiator's own segment limit comes first (section 11.19).
+    const most = this.#login.parameters.MaxRecvDataSegmentLength;
+    this.#sink = new WholeSegment((data) => {
+      const echo = data.slice(0, most);
+      this.#sendHolding(nopEcho(this, taskTag, echo), echo.length);
+    });
     return "whole";
   }
 
@@ -243,12 +247,7 @@ export class Session implements PduReceiver, Numbers, Peer {
     if (!this.#admitControl(header)) return "whole";
     const request = decodeTextRequest(header);
     const refused = header.slice(0, HEADER_BYTES);
-    let text: Uint8Array = new Uint8Array(0);
-    this.#sink = {
-      data: (bytes) => (text = bytes),
-      end: () => this.#answerText(request, text, refused),
-      lost: () => undefined,
-    };
+    this.#sink = new WholeSegment((text) => this.#answerText(request, text, refused));
     return "whole";
   }
 
@@ -322,19 +321,5 @@ export class Session implements PduReceiver, Numbers, Peer {
       return state;
     };
     this.#send({ encode });
-  }
-
-  #track(work: Promise<void>): void {
-    this.#inFlight++;
-    const settled = (): void => {
-      this.#inFlight--;
-      if (this.#inFlight === 0) for (const resolve of this.#idle.splice(0)) resolve();
-      this.#host.wake();
-    };
-    // A tracked piece of work reports its own failures; should it throw all the same, the connection cannot go on.
-    work.then(settled, (error: unknown) => {
-      settled();
-      this.#host.broken(error);
-    });
   }
 }

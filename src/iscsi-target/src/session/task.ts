@@ -1,6 +1,8 @@
 import type { ScsiCommand } from "../pdu/scsi-command.ts";
 import type { Plan } from "../scsi/plan.ts";
-import type { CommandFailure } from "../scsi/sense.ts";
+import type { UnitSet } from "../scsi/execute.ts";
+import { type CommandFailure, SenseError, failureOf } from "../scsi/sense.ts";
+import type { Unit } from "../scsi/unit.ts";
 import type { WriteTransfer } from "./write-transfer.ts";
 
 /** One SCSI command from its arrival to its status. */
@@ -35,4 +37,17 @@ export class Task {
   get offer(): number {
     return this.command.write ? this.command.expectedLength : 0;
   }
+
+  /** The command ends with this, unless something else went wrong before; more data of it is not asked for. */
+  fail(error: unknown, during: "read" | "write"): void {
+    this.failure ??= failureOf(error, during);
+    this.transfer?.fail();
+  }
+}
+
+/** The unit that the task's plan is about. Throws SenseError when there is none. */
+export function unitOf(task: Task, { units }: UnitSet): Unit {
+  const unit = units.get(task.command.lun);
+  if (!unit) throw new SenseError("lunNotSupported");
+  return unit;
 }
