@@ -1,6 +1,7 @@
 /** From a CDB to a plan: the checks that all commands share, in the order of SAM-5 5.14 and SPC-4 4.2. */
 import { getU8 } from "../wire/bytes.ts";
-import { OPCODE_ROWS, type OpcodeRow } from "./opcodes.ts";
+import { OPCODE_ROWS } from "./opcodes.ts";
+import type { OpcodeRow } from "./opcodes/row.ts";
 import type { Plan } from "./plan.ts";
 import { SenseError } from "./sense.ts";
 import type { Unit } from "./unit.ts";
