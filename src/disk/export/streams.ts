@@ -94,7 +94,7 @@ async function feed(disk: Layer, into: Bun.FileSink, options: StreamOptions): Pr
   const eta = withEta();
   let doneBytes = 0;
   for await (const bytes of rawStream(disk, options)) {
-    into.write(bytes);
+    await into.write(bytes);
     await into.flush();
     doneBytes += bytes.byteLength;
     options.onProgress?.(eta({ doneBytes, totalBytes: disk.sizeBytes, writtenBytes: 0 }));
