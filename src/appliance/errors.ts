@@ -15,7 +15,6 @@ export const ERROR_CODES = [
   "not-serving",
   "timeout",
   "boot-failed",
-  "fenced",
   "internal",
 ] as const;
 

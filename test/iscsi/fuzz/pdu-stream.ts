@@ -70,8 +70,10 @@ export function withData(pdu: RawPdu, data: Uint8Array): RawPdu {
 export function mutatePdu(
   pdu: RawPdu,
   random: Random,
-  mutateData: (data: Uint8Array, random: Random) => Uint8Array = mutateBytes,
+  mutateData?: (data: Uint8Array, random: Random) => Uint8Array,
 ): RawPdu {
+  // Who knows what the data means has more to try there than in the header.
+  if (mutateData && random.chance(60)) return withData(pdu, mutateData(pdu.data, random));
   const head = pdu.head.slice();
   switch (random.below(6)) {
     case 0:
@@ -98,7 +100,7 @@ export function mutatePdu(
     case 4:
       return withData(pdu, new Uint8Array(random.pick([0, 1, 3, 4, 511, 512, 4095, 4096, 8192, 8193])));
     default:
-      return withData(pdu, mutateData(pdu.data, random).slice(0, 0xffffff));
+      return withData(pdu, mutateBytes(pdu.data, random));
   }
 }
 

@@ -29,8 +29,15 @@ export function inputOf(target: FuzzTarget, seed: number, run: number): Uint8Arr
   const random = new Random(seed, run);
   let input = random.pick(target.corpus);
   for (let left = random.between(1, MAX_CHANGES); left > 0; left--)
-    input = target.mutate && random.chance(60) ? target.mutate(input, random) : mutateBytes(input, random);
+    input = plain(
+      target.mutate && random.chance(60) ? target.mutate(input, random) : mutateBytes(input, random),
+    );
   return input;
+}
+
+/** A Buffer's `slice` shares its memory, which a change to the slice would change too. */
+function plain(bytes: Uint8Array): Uint8Array {
+  return bytes instanceof Buffer ? new Uint8Array(bytes) : bytes;
 }
 
 /** What the check says of an input: undefined, or the error. */
@@ -48,12 +55,12 @@ const MAX_MINIMISING_CHECKS = 1500;
 
 /** A smaller input that the check fails on too. */
 export async function minimise(target: FuzzTarget, found: Uint8Array): Promise<Uint8Array> {
-  let best = found;
+  let best = plain(found);
   const budget = { checks: MAX_MINIMISING_CHECKS };
   const take = async (candidate: Uint8Array): Promise<boolean> => {
     if (budget.checks-- <= 0) return false;
     if ((await failureOf(target, candidate)) === undefined) return false;
-    best = candidate;
+    best = plain(candidate);
     return true;
   };
   if (target.pieces) {
@@ -96,5 +103,5 @@ export function parseHex(text: string): Uint8Array {
     const bytes = Uint8Array.fromHex(digits);
     for (let left = Number(times); left > 0; left--) parts.push(bytes);
   }
-  return Buffer.concat(parts);
+  return plain(Buffer.concat(parts));
 }
