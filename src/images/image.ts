@@ -47,7 +47,7 @@ export function checkName(name: string): void {
   );
 }
 
-const ARCHIVE_ENDINGS = /(?:\.(?:img|iso|raw|bin))?(?:\.(?:gz|xz|zst))?$/i;
+const ARCHIVE_ENDINGS = /(?:\.(?:img|iso|raw|bin|qcow2?))?(?:\.(?:gz|xz|zstd?|bz2|zip))?$/i;
 
 /** The name that an image gets when nobody gives one: its file's, without the endings that tell the format. */
 export function nameFromLabel(label: string): string {

@@ -21,11 +21,42 @@ import {
   type Image,
 } from "./image.ts";
 import { ImageError } from "./image-error.ts";
-import { runImport, type ImportOptions, type ImportSource } from "./import/importer.ts";
+import { parseUrl, shownUrl } from "./fetch/get.ts";
+import { FETCH_LIMITS, type FetchLimits } from "./fetch/limits.ts";
+import { PartFile, sweepParts } from "./fetch/part-file.ts";
+import type { Checks } from "./import/checks.ts";
+import type { FormatChoice } from "./import/formats.ts";
+import { runImport, type RunOptions } from "./import/importer.ts";
+import type { WorkerSource } from "./import/messages.ts";
 import { toImageError } from "./import/unpack.ts";
 
 /** Names of unfinished files begin with it, so that the sweep knows them. */
 const UNFINISHED = ".unfinished-";
+/** What was fetched of files that are not whole yet; it is there only while there is such a thing. */
+const PARTS = ".fetched";
+
+export type ImportSource =
+  | { readonly path: string }
+  /** An http or https address. */
+  | { readonly url: string }
+  /** Standard input, or an upload; `label` says which. */
+  | {
+      readonly stream: ReadableStream<Uint8Array>;
+      readonly label: string;
+      readonly sizeBytes?: number | undefined;
+    };
+
+export interface ImportOptions extends RunOptions {
+  /** A name that must be free. */
+  readonly name?: string | undefined;
+  /** A name to take when no other is given, made unique; otherwise it comes from the file's. */
+  readonly suggestedName?: string | undefined;
+  readonly format?: FormatChoice | undefined;
+  readonly checks?: Checks | undefined;
+  readonly fetchLimits?: FetchLimits | undefined;
+  /** Called when the library had the content already, and nothing is stored. */
+  readonly onAlreadyThere?: (() => void) | undefined;
+}
 
 export interface ImageDetails extends Image {
   /** What the image takes on the host's disk. */
@@ -35,6 +66,8 @@ export interface ImageDetails extends Image {
 
 export class ImageLibrary {
   readonly #images = new Map<string, Image>();
+  /** Addresses that are being fetched. */
+  readonly #fetching = new Set<string>();
   /** Records change one after the other, however many calls are under way. */
   #lastChange: Promise<unknown> = Promise.resolve();
 
@@ -78,40 +111,49 @@ export class ImageLibrary {
   }
 
   /**
-   * Imports a disk image: raw, or packed by gzip, xz or zstd, told by its first bytes. Content that is here already is
+   * Imports a disk image: raw or qcow2, packed or not, told by its first bytes. Content that is here already is
    * not stored again: the image there gets the name. Without a name the file's is taken, made unique.
-   * Throws an `ImageError`; nothing is left behind then.
+   * Throws an `ImageError`; nothing is left behind then, except what a lost connection has brought so far.
    */
-  async import(
-    source: ImportSource,
-    options: ImportOptions & { readonly name?: string } = {},
-  ): Promise<Image> {
+  async import(source: ImportSource, options: ImportOptions = {}): Promise<Image> {
     const { name } = options;
     if (name !== undefined) this.#checkFree(name);
-    const label = "path" in source ? basename(source.path) : source.label;
-    const totalBytes = "path" in source ? await sizeOfFile(source.path) : undefined;
-    const unfinished = join(this.directory, `${UNFINISHED}${randomUUID()}.img`);
+    const prepared = await this.#prepare(source, options.fetchLimits);
+    const stem = join(this.directory, `${UNFINISHED}${randomUUID()}`);
+    const [target, spool] = [`${stem}.img`, `${stem}.part`];
+    if (prepared.fetched !== undefined) this.#claim(prepared.fetched);
+    let keepPart = false;
     try {
-      const unpacked = await runImport(source, totalBytes, unfinished, options);
+      const { format = "auto", checks = {} } = options;
+      const order = { source: prepared.source, target, spool, format, checks };
+      const unpacked = await runImport(order, "stream" in source ? source.stream : undefined, options);
       const id = unpacked.sha256;
+      const label = options.suggestedName ?? prepared.label;
       return await this.#change(async () => {
         const known = this.#images.get(id);
-        if (known) return await this.#named(known, name ?? this.#freeName(label, known));
+        if (known) {
+          const further = name ?? this.#freeName(label, known);
+          options.onAlreadyThere?.();
+          return await this.#named(known, further);
+        }
         if (name !== undefined) this.#checkFree(name);
-        await fs.chmod(unfinished, 0o444);
-        await fs.rename(unfinished, this.#imagePath(id));
+        await fs.chmod(target, 0o444);
+        await fs.rename(target, this.#imagePath(id));
         return await this.#save({
           id,
           names: [name ?? this.#freeName(label)],
           sizeBytes: unpacked.sizeBytes,
           importedAt: new Date().toISOString(),
-          source: { label, format: unpacked.format },
+          source: { label: prepared.label, format: unpacked.format },
         });
       });
     } catch (error) {
-      throw toImageError(error);
+      const failure = toImageError(error);
+      keepPart = failure.code === "unreachable";
+      throw failure;
     } finally {
-      await fs.rm(unfinished, { force: true });
+      await Promise.all([target, spool].map((path) => fs.rm(path, { force: true })));
+      if (prepared.fetched !== undefined) this.#release(prepared.fetched, keepPart);
     }
   }
 
@@ -176,7 +218,44 @@ export class ImageLibrary {
     return image.id === BLANK.id ? undefined : relative(overlaysDirectory, this.#imagePath(image.id));
   }
 
+  /** Judges a source before any work is done for it. */
+  async #prepare(
+    source: ImportSource,
+    limits: FetchLimits = FETCH_LIMITS,
+  ): Promise<{ readonly source: WorkerSource; readonly label: string; readonly fetched?: string }> {
+    if ("path" in source) {
+      await checkFile(source.path);
+      return { source: { kind: "file", path: source.path }, label: basename(source.path) };
+    }
+    if ("stream" in source)
+      return { source: { kind: "stream", totalBytes: source.sizeBytes }, label: source.label };
+    const url = parseUrl(source.url);
+    const name = decodeName(basename(url.pathname));
+    return {
+      source: { kind: "url", url: url.href, partsFolder: this.#partsFolder, limits },
+      label: name === "" ? shownUrl(url) : name,
+      fetched: url.href,
+    };
+  }
+
+  /** Two that fetch the same would write into the same part. */
+  #claim(url: string): void {
+    if (this.#fetching.has(url))
+      throw new ImageError("in-use", "this address is being fetched already", "Wait for that import to end.");
+    this.#fetching.add(url);
+  }
+
+  #release(url: string, keepPart: boolean): void {
+    if (!keepPart) new PartFile(this.#partsFolder, url).remove();
+    this.#fetching.delete(url);
+  }
+
+  get #partsFolder(): string {
+    return join(this.directory, PARTS);
+  }
+
   async #sweepAndLoad(): Promise<void> {
+    sweepParts(this.#partsFolder);
     const files = await fs.readdir(this.directory);
     const there = new Set(files);
     for (const file of files) {
@@ -259,12 +338,27 @@ export class ImageLibrary {
   }
 }
 
-async function sizeOfFile(path: string): Promise<number> {
+/** Throws "not-a-file" for what is no readable regular file: a device or a pipe has no end. */
+async function checkFile(path: string): Promise<void> {
   try {
     const stat = await fs.stat(path);
-    if (!stat.isFile()) throw new ImageError("not-a-file", `${path} is not a regular file`);
-    return stat.size;
+    if (!stat.isFile())
+      throw new ImageError(
+        "not-a-file",
+        `${path} is not a regular file`,
+        "A device or a pipe is imported from standard input: pinetboot image import - < DEVICE",
+      );
   } catch (error) {
     throw toImageError(error);
+  }
+}
+
+function decodeName(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch (error) {
+    // A "%" that encodes nothing stands for itself.
+    if (error instanceof URIError) return text;
+    throw error;
   }
 }

@@ -8,7 +8,7 @@ import { describeWith } from "../support/tools.ts";
 
 const MIB = 1 << 20;
 
-describeWith(["xz", "gzip", "zstd", "sfdisk"], "images packed by the system's programs", () => {
+describeWith(["xz", "gzip", "zstd", "bzip2", "sfdisk"], "images packed by the system's programs", () => {
   const folder = temporaryFolder("images");
   const raw = join(folder, "card.img");
   let sha256 = "";
@@ -34,6 +34,8 @@ describeWith(["xz", "gzip", "zstd", "sfdisk"], "images packed by the system's pr
     ["zstd -q", "zst"],
     ["zstd -q --no-check", "zst"],
     ["zstd -q -1 --long=27", "zst"],
+    ["bzip2 -1", "bz2"],
+    ["bzip2 -9", "bz2"],
   ])(
     "%s",
     async (program, ending) => {

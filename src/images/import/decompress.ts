@@ -4,11 +4,13 @@ import type { Transform } from "node:stream";
 import * as zlib from "node:zlib";
 import { XzReadableStream } from "xz-decompress";
 import { ImageError } from "../image-error.ts";
-import type { FormatName } from "./formats.ts";
+import { bunzip2 } from "./bzip2/bunzip2.ts";
+import { Bzip2Error } from "./bzip2/huffman.ts";
+import type { Bytes } from "./content.ts";
 import { ZstdFrameError, ZstdFrames } from "./zstd-frames.ts";
 
-/** Chunks belong to whoever takes them: the source does not use a buffer again. */
-export type Bytes = AsyncIterable<Uint8Array>;
+/** The formats that are one compressed file, read from its start to its end. */
+export type StreamFormat = "gzip" | "xz" | "zstd" | "bzip2" | "deflate";
 
 /** Bytes of output that a decoder hands over at once. */
 const OUTPUT_CHUNK_BYTES = 1 << 20;
@@ -19,28 +21,42 @@ const OUTPUT_CHUNK_BYTES = 1 << 20;
 const ZSTD_WINDOW_LOG_MAX = 27;
 
 /** The content of a file of that format. Throws "bad-archive" with the reason, while being read. */
-export function decompress(format: FormatName, source: Bytes): Bytes {
+export function decompress(format: StreamFormat, source: Bytes): Bytes {
   switch (format) {
-    case "raw":
-      return source;
     case "gzip":
-      return gunzip(source);
+      return inflate(zlib.createGunzip({ chunkSize: OUTPUT_CHUNK_BYTES }), source, "gzip");
+    case "deflate":
+      return inflate(zlib.createInflateRaw({ chunkSize: OUTPUT_CHUNK_BYTES }), source, "zip");
     case "zstd":
       return unzstd(source);
     case "xz":
       return unxz(source);
+    case "bzip2":
+      return unbzip2(source);
   }
 }
 
-async function* gunzip(source: Bytes): AsyncGenerator<Uint8Array> {
-  const decoder = zlib.createGunzip({ chunkSize: OUTPUT_CHUNK_BYTES });
+async function* inflate(
+  decoder: zlib.Gunzip | zlib.InflateRaw,
+  source: Bytes,
+  archive: string,
+): AsyncGenerator<Uint8Array> {
   let total = 0;
   const counted = watch(source, (chunk) => {
     total += chunk.byteLength;
   });
-  yield* through(decoder, counted, "gzip");
+  yield* through(decoder, counted, archive);
   // Members that follow one another are one file; the decoder stops in silence at anything else.
-  if (decoder.bytesWritten < total) throw badArchive("gzip", "there is something else behind its end");
+  if (decoder.bytesWritten < total) throw badArchive(archive, "there is something else behind its end");
+}
+
+async function* unbzip2(source: Bytes): AsyncGenerator<Uint8Array> {
+  try {
+    yield* bunzip2(source, OUTPUT_CHUNK_BYTES);
+  } catch (error) {
+    if (error instanceof Bzip2Error) throw badArchive("bzip2", error.message, error);
+    throw error;
+  }
 }
 
 async function* unzstd(source: Bytes): AsyncGenerator<Uint8Array> {
@@ -102,7 +118,7 @@ async function* unxz(source: Bytes): AsyncGenerator<Uint8Array> {
 }
 
 /** Feeds a node:zlib decoder and gives what comes out; errors of the source pass unchanged. */
-async function* through(decoder: Transform, source: Bytes, format: FormatName): AsyncGenerator<Uint8Array> {
+async function* through(decoder: Transform, source: Bytes, archive: string): AsyncGenerator<Uint8Array> {
   let sourceError: unknown;
   const feed = async (): Promise<void> => {
     for await (const chunk of source) {
@@ -122,7 +138,7 @@ async function* through(decoder: Transform, source: Bytes, format: FormatName): 
     // The feed's `once` is rejected with the decoder's own error as well: that one is the decoder's.
     if (sourceError !== undefined && sourceError !== error) throw sourceError;
     if (error instanceof ZstdFrameError || error instanceof ImageError) throw error;
-    throw badArchive(format, reasonOf(error), error);
+    throw badArchive(archive, reasonOf(error), error);
   } finally {
     decoder.destroy();
   }
@@ -145,13 +161,14 @@ async function* watch(source: Bytes, see: (chunk: Uint8Array) => void): AsyncGen
   }
 }
 
-function badArchive(format: FormatName, reason: string, cause?: unknown): ImageError {
-  return new ImageError(
-    "bad-archive",
-    `the ${format} archive cannot be unpacked: ${reason}`,
-    "Fetch the file again.",
-    {
-      cause,
-    },
-  );
+/** The error of an archive that cannot be unpacked, with what to do about it. */
+export function badArchive(
+  archive: string,
+  reason: string,
+  cause?: unknown,
+  fix = "Fetch the file again.",
+): ImageError {
+  return new ImageError("bad-archive", `the ${archive} archive cannot be unpacked: ${reason}`, fix, {
+    cause,
+  });
 }

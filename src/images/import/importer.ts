@@ -1,16 +1,13 @@
 /** Runs one import in a Worker and tells how far it is. */
 import { workerUrl } from "../../disk/host/worker-url.ts";
 import { ImageError } from "../image-error.ts";
-import type { FromWorker, ToWorker } from "./messages.ts";
+import { EtaMeter } from "./eta-meter.ts";
+import type { FromWorker, ImportOrder, ToWorker } from "./messages.ts";
 import type { Unpacked } from "./unpack.ts";
 
-export type ImportSource =
-  | { readonly path: string }
-  /** Standard input, or an upload; `label` says which. */
-  | { readonly stream: ReadableStream<Uint8Array>; readonly label: string };
-
 export interface ImportProgress {
-  readonly stage: "unpacking";
+  /** What takes the time: fetching (and unpacking on the way), or unpacking alone. */
+  readonly stage: "fetching" | "receiving" | "unpacking";
   /** Bytes of the source that were read, and how many there are, if that is known. */
   readonly doneBytes: number;
   readonly totalBytes?: number;
@@ -19,28 +16,28 @@ export interface ImportProgress {
   readonly etaSeconds?: number;
 }
 
-export interface ImportOptions {
-  readonly onProgress?: (progress: ImportProgress) => void;
-  readonly signal?: AbortSignal;
+export interface RunOptions {
+  readonly onProgress?: ((progress: ImportProgress) => void) | undefined;
+  /** Told of what goes on and does not end the import. */
+  readonly onNote?: ((words: string) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** Before this much time has passed, a guess at the rest would be a wild one. */
-const ETA_AFTER_MS = 1000;
+const STAGES = { file: "unpacking", stream: "receiving", url: "fetching" } as const;
 
 /**
- * Unpacks a source into the new file `target`. When it throws an `ImageError` (also "cancelled"), nothing runs any more,
- * and the caller removes what is left of the file.
+ * Carries out the order; `stream` has the bytes when they come from this thread. When it throws an `ImageError`
+ * (also "cancelled"), nothing runs any more, and the caller removes what is left of the files.
  */
 export async function runImport(
-  source: ImportSource,
-  totalBytes: number | undefined,
-  target: string,
-  { onProgress, signal }: ImportOptions,
+  order: ImportOrder,
+  stream: ReadableStream<Uint8Array> | undefined,
+  { onProgress, onNote, signal }: RunOptions,
 ): Promise<Unpacked> {
   if (signal?.aborted) throw cancelled();
   const worker = new Worker(workerUrl("src/images/import/worker.ts"));
-  const reader = "stream" in source ? source.stream.getReader() : undefined;
-  const startedAt = performance.now();
+  const reader = stream?.getReader();
+  const meter = new EtaMeter();
   const { promise, resolve, reject } = Promise.withResolvers<Unpacked>();
   const cancel = (): void => reject(cancelled());
   signal?.addEventListener("abort", cancel, { once: true });
@@ -57,8 +54,20 @@ export async function runImport(
       case "more":
         if (reader) handOver(reader, worker).catch(reject);
         return;
-      case "progress":
-        onProgress?.(progressOf(message, totalBytes, performance.now() - startedAt));
+      case "progress": {
+        const { doneBytes, totalBytes, writtenBytes } = message;
+        const etaSeconds = meter.eta(doneBytes, totalBytes, performance.now());
+        onProgress?.({
+          stage: STAGES[order.source.kind],
+          doneBytes,
+          writtenBytes,
+          ...(totalBytes !== undefined && { totalBytes }),
+          ...(etaSeconds !== undefined && { etaSeconds }),
+        });
+        return;
+      }
+      case "note":
+        onNote?.(message.words);
         return;
       case "done":
         return resolve(message.unpacked);
@@ -66,9 +75,7 @@ export async function runImport(
         return reject(new ImageError(message.code, message.message, message.fix));
     }
   });
-  const order: ToWorker =
-    "path" in source ? { type: "unpack-file", path: source.path, target } : { type: "unpack-stream", target };
-  tell(worker, order);
+  tell(worker, { type: "import", order });
   try {
     return await promise;
   } finally {
@@ -89,18 +96,6 @@ async function handOver(reader: ReadableStreamDefaultReader<Uint8Array>, worker:
 function tell(worker: Worker, message: ToWorker): void {
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a Worker has no origin, a window has
   worker.postMessage(message);
-}
-
-function progressOf(
-  { doneBytes, writtenBytes }: { readonly doneBytes: number; readonly writtenBytes: number },
-  totalBytes: number | undefined,
-  elapsedMs: number,
-): ImportProgress {
-  const progress: ImportProgress = { stage: "unpacking", doneBytes, writtenBytes };
-  if (totalBytes === undefined) return progress;
-  if (elapsedMs < ETA_AFTER_MS || doneBytes === 0) return { ...progress, totalBytes };
-  const left = Math.max(0, totalBytes - doneBytes);
-  return { ...progress, totalBytes, etaSeconds: Math.ceil(((left / doneBytes) * elapsedMs) / 1000) };
 }
 
 function cancelled(): ImageError {

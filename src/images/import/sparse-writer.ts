@@ -1,83 +1,144 @@
 /** Writes a disk image without its zeros: pages that hold nothing else become holes. Hashes the content on the way. */
 import type { HostFile } from "../../disk/host/file.ts";
 import { ImageError } from "../image-error.ts";
+import type { Piece } from "./content.ts";
 
 /** What a hole is made of; a page of the host, and of its file systems. */
 const PAGE_BYTES = 4096;
-/** Content is gathered into pieces of this size, a multiple of the page. */
-const PIECE_BYTES = 1 << 20;
 /** Disks have whole sectors: an image that ends within one is filled up with zeros. */
 const SECTOR_BYTES = 512;
 /** Written bytes after which the disk is made to catch up, so that an import never fills memory with dirty pages. */
 const SYNC_EVERY_BYTES = 64 * 2 ** 20;
+/** A run of zeros is hashed in pieces of this size. */
+const ZERO_PIECE_BYTES = 1 << 20;
 
-const ZEROS = Buffer.alloc(PAGE_BYTES);
+const ZEROS = Buffer.alloc(ZERO_PIECE_BYTES);
+
+export interface Written {
+  /** Whole sectors. */
+  readonly sizeBytes: number;
+  /** Of all sectors: what a guest reads. */
+  readonly sha256: string;
+  /** Of the content as it came; the same when it had whole sectors. */
+  readonly contentSha256: string;
+}
 
 export class SparseWriter {
   readonly #hash = new Bun.CryptoHasher("sha256");
-  readonly #piece = Buffer.alloc(PIECE_BYTES);
+  /** The begun page at the end of the content. */
+  readonly #page = Buffer.alloc(PAGE_BYTES);
   #filled = 0;
-  /** Bytes of content before the piece. */
+  /** Bytes of content before the page. */
   #offset = 0;
   #unsynced = 0;
+  #syncing: Promise<void> = Promise.resolve();
   /** Bytes that were not zeros, in whole pages. */
   writtenBytes = 0;
 
-  /** @param maxBytes content beyond it is refused with "too-large" */
+  /**
+   * @param maxBytes content beyond it is refused with "too-large"
+   * @param onWritten called now and then while pages are written, so that the caller may look at the disk's room and throw
+   */
   constructor(
     private readonly file: HostFile,
     private readonly maxBytes: number,
+    private readonly onWritten: (writtenBytes: number) => void = () => undefined,
   ) {}
 
   get contentBytes(): number {
     return this.#offset + this.#filled;
   }
 
-  /** Takes the next bytes of the content. Throws "too-large", or the file's `DiskError`. */
-  async push(bytes: Uint8Array): Promise<void> {
-    if (this.contentBytes + bytes.byteLength > this.maxBytes) {
+  /** Takes the next piece of the content. Throws "too-large", or the file's `DiskError`. */
+  async push(piece: Piece): Promise<void> {
+    const length = piece instanceof Uint8Array ? piece.byteLength : piece.zeros;
+    if (this.contentBytes + length > this.maxBytes)
       throw new ImageError("too-large", `the image is larger than ${this.maxBytes / 2 ** 30} GiB`);
-    }
-    let taken = 0;
-    while (taken < bytes.byteLength) {
-      const part = bytes.subarray(taken, taken + PIECE_BYTES - this.#filled);
-      this.#piece.set(part, this.#filled);
-      this.#filled += part.byteLength;
-      taken += part.byteLength;
-      if (this.#filled === PIECE_BYTES) this.#writePiece();
-    }
-    if (this.#unsynced >= SYNC_EVERY_BYTES) {
-      this.#unsynced = 0;
-      await this.file.sync();
-    }
+    if (piece instanceof Uint8Array) this.#pushBytes(piece);
+    else this.#pushZeros(piece.zeros);
+    if (this.#unsynced < SYNC_EVERY_BYTES) return;
+    this.#unsynced = 0;
+    this.onWritten(this.writtenBytes);
+    // The disk works on one stretch while the next is unpacked.
+    await this.#syncing;
+    this.#syncing = this.file.sync();
+    // Waited for at the next stretch or the end; until then its failure is not unhandled.
+    this.#syncing.catch(() => undefined);
   }
 
   /** Writes the rest and syncs. The size is that of whole sectors, and the hash covers all of it. */
-  async finish(): Promise<{ readonly sizeBytes: number; readonly sha256: string }> {
+  async finish(): Promise<Written> {
     const rest = this.contentBytes % SECTOR_BYTES;
-    if (rest !== 0) await this.push(new Uint8Array(SECTOR_BYTES - rest));
-    this.#writePiece();
+    const padding = rest === 0 ? 0 : SECTOR_BYTES - rest;
+    const last = this.#page.subarray(0, this.#filled);
+    this.#hash.update(last);
+    this.#writePages(last);
+    this.#offset += this.#filled + padding;
+    this.#filled = 0;
+    const content = this.#hash.copy();
+    this.#hash.update(ZEROS.subarray(0, padding));
     this.file.truncate(this.#offset);
+    await this.#syncing;
+    this.onWritten(this.writtenBytes);
     await this.file.sync();
-    return { sizeBytes: this.#offset, sha256: this.#hash.digest("hex") };
+    return {
+      sizeBytes: this.#offset,
+      sha256: this.#hash.digest("hex"),
+      contentSha256: content.digest("hex"),
+    };
   }
 
-  #writePiece(): void {
-    const piece = this.#piece.subarray(0, this.#filled);
-    this.#hash.update(piece);
+  /** The file is not to be closed while it is being synced. */
+  async settled(): Promise<void> {
+    await this.#syncing.catch(() => undefined);
+  }
+
+  #pushBytes(bytes: Uint8Array): void {
+    let taken = 0;
+    if (this.#filled > 0) {
+      const part = bytes.subarray(0, PAGE_BYTES - this.#filled);
+      taken = part.byteLength;
+      this.#page.set(part, this.#filled);
+      this.#filled += taken;
+      if (this.#filled < PAGE_BYTES) return;
+      this.#takePages(this.#page);
+      this.#filled = 0;
+    }
+    const whole = bytes.byteLength - ((bytes.byteLength - taken) % PAGE_BYTES);
+    if (whole > taken) this.#takePages(bytes.subarray(taken, whole));
+    this.#page.set(bytes.subarray(whole));
+    this.#filled = bytes.byteLength - whole;
+  }
+
+  #pushZeros(length: number): void {
+    const first = Math.min(length, (PAGE_BYTES - this.#filled) % PAGE_BYTES);
+    if (first > 0) this.#pushBytes(ZEROS.subarray(0, first));
+    const whole = length - first - ((length - first) % PAGE_BYTES);
+    for (let done = 0; done < whole; done += ZERO_PIECE_BYTES)
+      this.#hash.update(ZEROS.subarray(0, Math.min(ZERO_PIECE_BYTES, whole - done)));
+    this.#offset += whole;
+    this.#pushBytes(ZEROS.subarray(0, length - first - whole));
+  }
+
+  #takePages(pages: Uint8Array): void {
+    this.#hash.update(pages);
+    this.#writePages(pages);
+    this.#offset += pages.byteLength;
+  }
+
+  /** Writes the runs of pages that are not zeros. */
+  #writePages(bytes: Uint8Array): void {
+    const pages = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let runStart = 0;
-    let at = 0;
-    while (at < piece.byteLength) {
-      const end = Math.min(at + PAGE_BYTES, piece.byteLength);
-      if (piece.compare(ZEROS, 0, end - at, at, end) === 0) {
-        this.#writeRun(piece.subarray(runStart, at), this.#offset + runStart);
+    for (let at = 0; at < pages.byteLength;) {
+      const end = Math.min(at + PAGE_BYTES, pages.byteLength);
+      if (pages[at] === 0 && pages.compare(ZEROS, 0, end - at, at, end) === 0) {
+        this.#writeRun(pages.subarray(runStart, at), this.#offset + runStart);
         runStart = end;
       }
       at = end;
     }
-    this.#writeRun(piece.subarray(runStart), this.#offset + runStart);
-    this.#offset += this.#filled;
-    this.#filled = 0;
+    this.#writeRun(pages.subarray(runStart), this.#offset + runStart);
   }
 
   #writeRun(run: Uint8Array, offset: number): void {

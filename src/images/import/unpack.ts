@@ -1,65 +1,146 @@
 /** One import from its bytes to a finished file: the part that runs in the Worker, and in tests without one. */
+import { dirname } from "node:path";
 import { errnoOf } from "../../disk/disk-error.ts";
 import { openHostFile } from "../../disk/host/file.ts";
 import { ImageError } from "../image-error.ts";
-import { decompress, type Bytes } from "./decompress.ts";
-import { formatOf, MAGIC_BYTES, type FormatName } from "./formats.ts";
-import { SparseWriter } from "./sparse-writer.ts";
+import { checkSource, checkUnpacked as checkImage, type Checks } from "./checks.ts";
+import type { Bytes, Content, Piece } from "./content.ts";
+import { decompress } from "./decompress.ts";
+import { checkUnpacked, formatOf, MAGIC_BYTES, type FormatChoice, type FormatName } from "./formats.ts";
+import { MAX_EXPANSION, MAX_IMAGE_BYTES, UNQUESTIONED_BYTES } from "./limits.ts";
+import { qcow2Content } from "./qcow2/content.ts";
+import { checkRoom, roomIn } from "./room.ts";
+import { FileSource, rawContent, readRange } from "./source/file-source.ts";
+import type { Source } from "./source/source.ts";
+import { SparseWriter, type Written } from "./sparse-writer.ts";
+import { unzip } from "./zip/unzip.ts";
 
-/** Largest image that is unpacked, 2 TiB: no card or disk for a Pi is larger, and what claims to be is a bomb. */
-export const MAX_IMAGE_BYTES = 2 * 2 ** 40;
-
-export interface Unpacked {
-  readonly sizeBytes: number;
-  readonly sha256: string;
+export interface Unpacked extends Written {
   readonly format: FormatName;
   readonly writtenBytes: number;
 }
 
 export interface Counters {
-  /** Bytes of the source that were read. */
+  /** Bytes of the source that were read, and how many there are, if that is known. */
   readonly doneBytes: number;
+  readonly totalBytes: number | undefined;
   /** Bytes that the image takes so far. */
   readonly writtenBytes: number;
 }
 
+export interface UnpackOptions {
+  readonly format?: FormatChoice;
+  readonly checks?: Checks;
+  /** Called after every piece. */
+  readonly onProgress?: (counters: Counters) => void;
+  readonly maxBytes?: number;
+}
+
 /**
- * Unpacks the source into a new file at `target`, synced. Throws an `ImageError`; the file may be there then, unfinished.
- * @param onProgress called after every piece
+ * Unpacks the source into a new file at `target`, synced, and closes the source. Throws an `ImageError`; the file may be
+ * there then, unfinished.
  */
-export async function unpack(
-  source: Bytes,
-  target: string,
-  onProgress: (counters: Counters) => void,
-  maxBytes = MAX_IMAGE_BYTES,
-): Promise<Unpacked> {
-  const iterator = source[Symbol.asyncIterator]();
+export async function unpack(source: Source, target: string, options: UnpackOptions = {}): Promise<Unpacked> {
+  const { checks = {}, onProgress = () => undefined, maxBytes = MAX_IMAGE_BYTES } = options;
   try {
-    const { head, all } = await peek(iterator);
+    const head = await source.head(MAGIC_BYTES);
     if (head.byteLength === 0) throw new ImageError("unknown-format", "the file is empty");
-    const format = formatOf(head);
+    const format = formatOf(head, options.format);
     const file = openHostFile(target, "create");
+    const folder = dirname(target);
+    const writer = new SparseWriter(file, maxBytes, (written) => guard(written, source, folder));
     try {
-      const writer = new SparseWriter(file, maxBytes);
-      let doneBytes = 0;
-      const counted = count(all, (bytes) => {
-        doneBytes += bytes;
-      });
-      for await (const chunk of decompress(format, counted)) {
-        await writer.push(chunk);
-        onProgress({ doneBytes, writtenBytes: writer.writtenBytes });
+      // What is packed does not shrink by being unpacked, zeros aside: this much is needed at least.
+      if (format !== "raw" && format !== "qcow2" && source.totalBytes !== undefined)
+        checkRoom(folder, source.totalBytes, "the image");
+      for await (const piece of await contentOf(format, source, options.format ?? "auto")) {
+        await writer.push(piece);
+        onProgress(countersOf(source, writer));
       }
       if (writer.contentBytes === 0)
         throw new ImageError("unknown-format", "there is nothing in the archive");
-      return { ...(await writer.finish()), format, writtenBytes: writer.writtenBytes };
+      const written = await writer.finish();
+      guardExpansion(writer.writtenBytes, source);
+      await checkSource(checks, source, written);
+      checkImage(checks, written);
+      onProgress(countersOf(source, writer));
+      return { ...written, format, writtenBytes: writer.writtenBytes };
     } finally {
+      await writer.settled();
       file.close();
     }
   } catch (error) {
     throw toImageError(error);
   } finally {
-    await iterator.return?.();
+    await source.close();
   }
+}
+
+/** The disk's content, whatever it came in. */
+async function contentOf(format: FormatName, source: Source, choice: FormatChoice): Promise<Content> {
+  const count = (bytes: number): void => source.count(bytes);
+  switch (format) {
+    case "raw":
+      // A file's holes are known without reading them.
+      return source instanceof FileSource ? rawContent(await source.file(), count) : source.chunks();
+    case "qcow2":
+      return asContent(qcow2Content(await source.file(), count));
+    case "zip": {
+      const file = await source.file();
+      const read = (offset: number, length: number): Bytes => readRange(file, offset, length, count);
+      return checked(unzip(file, read), format, choice);
+    }
+    case "gzip":
+    case "xz":
+    case "zstd":
+    case "bzip2":
+      return checked(decompress(format, source.chunks()), format, choice);
+  }
+}
+
+async function* asContent(pieces: Iterable<Piece>): Content {
+  yield* pieces;
+}
+
+/** Looks at the beginning of what was unpacked, once. */
+async function* checked(
+  unpacked: Bytes,
+  archive: FormatName,
+  choice: FormatChoice,
+): AsyncGenerator<Uint8Array> {
+  let head: Uint8Array | undefined = choice === "raw" ? undefined : new Uint8Array();
+  for await (const chunk of unpacked) {
+    if (head) {
+      head = Buffer.concat([head, chunk.subarray(0, MAGIC_BYTES)]);
+      checkUnpacked(head, archive);
+      if (head.byteLength >= MAGIC_BYTES) head = undefined;
+    }
+    yield chunk;
+  }
+}
+
+function countersOf({ doneBytes, totalBytes }: Source, { writtenBytes }: SparseWriter): Counters {
+  return { doneBytes, totalBytes, writtenBytes };
+}
+
+/** Looked at while the image is written. Throws "no-space" before the disk is full, and "too-large" for a bomb. */
+function guard(writtenBytes: number, source: Source, folder: string): void {
+  guardExpansion(writtenBytes, source);
+  if (roomIn(folder) > 0) return;
+  throw new ImageError(
+    "no-space",
+    "the disk of the image library is nearly full, and the rest is left to the sessions",
+    "Make room (pinetboot image list, pinetboot image remove NAME) and import again.",
+  );
+}
+
+function guardExpansion(writtenBytes: number, { doneBytes }: Source): void {
+  if (writtenBytes <= UNQUESTIONED_BYTES || writtenBytes <= doneBytes * MAX_EXPANSION) return;
+  throw new ImageError(
+    "too-large",
+    `what is unpacked is more than ${MAX_EXPANSION} times as large as the archive: that is no disk image, but a bomb`,
+    "Unpack it by other means and look at what it is.",
+  );
 }
 
 /** An error of the disk in the library's words. */
@@ -72,10 +153,8 @@ export function toImageError(error: unknown): ImageError {
       return new ImageError(
         "no-space",
         "the disk of the image library is full",
-        "Make room and import again.",
-        {
-          cause: error,
-        },
+        "Make room (pinetboot image list, pinetboot image remove NAME) and import again.",
+        { cause: error },
       );
     case "ENOENT":
     case "EISDIR":
@@ -83,37 +162,5 @@ export function toImageError(error: unknown): ImageError {
       return new ImageError("not-a-file", `the file cannot be read: ${words}`, undefined, { cause: error });
     default:
       return new ImageError("io", words, undefined, { cause: error });
-  }
-}
-
-/** The first bytes of a stream, and the stream with them again. */
-async function peek(iterator: AsyncIterator<Uint8Array>): Promise<{ head: Uint8Array; all: Bytes }> {
-  const seen: Uint8Array[] = [];
-  let bytes = 0;
-  while (bytes < MAGIC_BYTES) {
-    const next = await iterator.next();
-    if (next.done) break;
-    seen.push(next.value);
-    bytes += next.value.byteLength;
-  }
-  return { head: Buffer.concat(seen), all: again(seen, iterator) };
-}
-
-async function* again(
-  seen: readonly Uint8Array[],
-  rest: AsyncIterator<Uint8Array>,
-): AsyncGenerator<Uint8Array> {
-  yield* seen;
-  while (true) {
-    const next = await rest.next();
-    if (next.done) return;
-    yield next.value;
-  }
-}
-
-async function* count(source: Bytes, see: (bytes: number) => void): AsyncGenerator<Uint8Array> {
-  for await (const chunk of source) {
-    see(chunk.byteLength);
-    yield chunk;
   }
 }

@@ -1,15 +1,14 @@
 /**
- * The Worker of one import: reads, unpacks, hashes and writes, so that no session waits for any of it.
+ * The Worker of one import: fetches, reads, unpacks, hashes and writes, so that no session waits for any of it.
  * It takes one order and ends when the library terminates it, which is also how an import is cancelled.
  */
-import * as fs from "node:fs/promises";
-import type { Bytes } from "./decompress.ts";
-import type { FromWorker, ToWorker } from "./messages.ts";
+import { lowerThreadPriority } from "../../disk/host/priority.ts";
+import type { FromWorker, ImportOrder, ToWorker } from "./messages.ts";
+import { openSource } from "./open-source.ts";
 import { toImageError, unpack, type Counters } from "./unpack.ts";
 
 declare const self: Worker;
 
-const READ_BYTES = 1 << 20;
 /** Often enough for a bar that moves, seldom enough to cost nothing. */
 const PROGRESS_EVERY_MS = 200;
 
@@ -18,11 +17,8 @@ let deliver: ((message: ToWorker) => void) | undefined;
 self.addEventListener("message", (event: MessageEvent<ToWorker>) => {
   const message = event.data;
   switch (message.type) {
-    case "unpack-file":
-      void run(chunksOfFile(message.path), message.target);
-      return;
-    case "unpack-stream":
-      void run(chunksFromLibrary(), message.target);
+    case "import":
+      void run(message.order);
       return;
     case "chunk":
     case "end":
@@ -30,9 +26,10 @@ self.addEventListener("message", (event: MessageEvent<ToWorker>) => {
   }
 });
 
-async function run(source: Bytes, target: string): Promise<void> {
+async function run(order: ImportOrder): Promise<void> {
+  lowerThreadPriority();
   let saidAt = Number.NEGATIVE_INFINITY;
-  let last: Counters = { doneBytes: 0, writtenBytes: 0 };
+  let last: Counters | undefined;
   const onProgress = (counters: Counters): void => {
     last = counters;
     const now = performance.now();
@@ -41,26 +38,17 @@ async function run(source: Bytes, target: string): Promise<void> {
     say({ type: "progress", ...counters });
   };
   try {
-    const unpacked = await unpack(source, target, onProgress);
-    say({ type: "progress", ...last });
+    const source = openSource(order, chunksFromLibrary(), (words) => say({ type: "note", words }));
+    const unpacked = await unpack(source, order.target, {
+      format: order.format,
+      checks: order.checks,
+      onProgress,
+    });
+    if (last) say({ type: "progress", ...last });
     say({ type: "done", unpacked });
   } catch (error) {
     const { code, message, fix } = toImageError(error);
     say({ type: "failed", code, message, fix });
-  }
-}
-
-async function* chunksOfFile(path: string): AsyncGenerator<Uint8Array> {
-  const file = await fs.open(path, "r");
-  try {
-    while (true) {
-      const chunk = new Uint8Array(READ_BYTES);
-      const { bytesRead } = await file.read(chunk, 0, READ_BYTES);
-      if (bytesRead === 0) return;
-      yield chunk.subarray(0, bytesRead);
-    }
-  } finally {
-    await file.close();
   }
 }
 

@@ -20,6 +20,14 @@ export class ZstdFrameError extends Error {
   override readonly name = "ZstdFrameError";
 }
 
+/** Length of the first frame of `bytes`, which may be followed by anything. Throws a `ZstdFrameError` when it does not end. */
+export function frameBytes(bytes: Uint8Array): number {
+  const frames = new ZstdFrames(1);
+  const taken = frames.push(bytes);
+  frames.end();
+  return taken;
+}
+
 export class ZstdFrames {
   #state: State = "magic";
   /** Bytes of the field that is being collected, least significant first; at most 4. */
@@ -29,10 +37,17 @@ export class ZstdFrames {
   #lastBlock = false;
   #frames = 0;
 
-  /** Takes the next bytes of the file. Throws a `ZstdFrameError` when they cannot be part of a zstd file. */
-  push(bytes: Uint8Array): void {
+  /** @param framesMax frames to follow; what comes behind them is not looked at */
+  constructor(private readonly framesMax = Number.POSITIVE_INFINITY) {}
+
+  /**
+   * Takes the next bytes of the file and tells how many belong to the frames that are followed.
+   * Throws a `ZstdFrameError` when they cannot be part of a zstd file.
+   */
+  push(bytes: Uint8Array): number {
     let at = 0;
     while (at < bytes.byteLength) {
+      if (this.#state === "magic" && this.#field.length === 0 && this.#frames === this.framesMax) return at;
       if (this.#state === "content" || this.#state === "skip" || this.#state === "header") {
         const passed = Math.min(this.#wanted, bytes.byteLength - at);
         at += passed;
@@ -44,6 +59,7 @@ export class ZstdFrames {
       }
       if (this.#wanted === 0) this.#advance();
     }
+    return at;
   }
 
   /** Throws a `ZstdFrameError` unless the bytes so far are whole frames, at least one. */

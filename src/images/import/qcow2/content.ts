@@ -1,0 +1,197 @@
+/**
+ * The content of a qcow2 file as a guest would read it, from the first byte to the last. Tables are read one at a time,
+ * so memory does not grow with the disk; every pointer is checked against the file before it is followed.
+ */
+import * as zlib from "node:zlib";
+import type { HostFile } from "../../../disk/host/file.ts";
+import type { Piece } from "../content.ts";
+import { frameBytes, ZstdFrameError } from "../zstd-frames.ts";
+import { badQcow2, decodeImportHeader, HEADER_AREA_BYTES, type ImportHeader } from "./header.ts";
+
+const COPIED = 1n << 63n;
+const COMPRESSED = 1n << 62n;
+const OFFSET_MASK = 0x00ff_ffff_ffff_fe00n;
+/** Without extended L2 entries, the lowest bit says that the cluster reads as zeros (version 3). */
+const ZERO_FLAG = 1n;
+const SECTOR_BYTES = 512;
+const SUBCLUSTERS = 32;
+const L1_PIECE_ENTRIES = 4096;
+/** Data that lies together is read in pieces of this size. */
+const READ_BYTES = 1 << 20;
+
+/** Yields the content; `onRead` is told of bytes of the file as they are read. Throws "bad-archive" or "too-large". */
+export function* qcow2Content(file: HostFile, onRead: (bytes: number) => void): Generator<Piece> {
+  const area = new Uint8Array(HEADER_AREA_BYTES);
+  file.readNow(area, 0);
+  const reader = new Qcow2Reader(file, decodeImportHeader(area, file.sizeBytes()), onRead);
+  yield* joined(reader.pieces(), reader);
+}
+
+/** Where a stretch of the disk is. */
+type Stretch =
+  | { readonly kind: "zero"; readonly length: number }
+  | { readonly kind: "data"; readonly offset: number; readonly length: number }
+  | {
+      readonly kind: "compressed";
+      readonly offset: number;
+      readonly packedBytes: number;
+      readonly length: number;
+    };
+
+/** Neighbours that can be read, or left out, as one become one. */
+function* joined(stretches: Iterable<Stretch>, reader: Qcow2Reader): Generator<Piece> {
+  let last: Stretch | undefined;
+  for (const stretch of stretches) {
+    if (last?.kind === "zero" && stretch.kind === "zero") {
+      last = { kind: "zero", length: last.length + stretch.length };
+    } else if (
+      last?.kind === "data" &&
+      stretch.kind === "data" &&
+      last.offset + last.length === stretch.offset &&
+      last.length + stretch.length <= READ_BYTES
+    ) {
+      last = { ...last, length: last.length + stretch.length };
+    } else {
+      if (last) yield reader.read(last);
+      last = stretch;
+    }
+  }
+  if (last) yield reader.read(last);
+}
+
+class Qcow2Reader {
+  readonly #clusterBytes: number;
+  readonly #entryBytes: number;
+  readonly #fileBytes: number;
+  /** L2 tables that were followed: no two places of a disk share one. */
+  readonly #tables = new Set<number>();
+
+  constructor(
+    private readonly file: HostFile,
+    private readonly header: ImportHeader,
+    private readonly onRead: (bytes: number) => void,
+  ) {
+    this.#clusterBytes = 2 ** header.clusterBits;
+    this.#entryBytes = header.extendedL2 ? 16 : 8;
+    this.#fileBytes = file.sizeBytes();
+  }
+
+  *pieces(): Generator<Stretch> {
+    const { l1Entries, l1Offset, sizeBytes } = this.header;
+    const covers = (this.#clusterBytes / this.#entryBytes) * this.#clusterBytes;
+    let left = sizeBytes;
+    for (let first = 0; first < l1Entries && left > 0; first += L1_PIECE_ENTRIES) {
+      const entries = Math.min(L1_PIECE_ENTRIES, l1Entries - first);
+      const l1 = this.#table(l1Offset + first * 8, entries * 8);
+      for (let i = 0; i < entries && left > 0; i += 1) {
+        const length = Math.min(left, covers);
+        const table = this.#pointer(l1.getBigUint64(i * 8) & ~COPIED, "an L2 table", this.#clusterBytes);
+        if (table === 0) yield { kind: "zero", length };
+        else yield* this.#tableStretches(table, length);
+        left -= length;
+      }
+    }
+  }
+
+  read(stretch: Stretch): Piece {
+    switch (stretch.kind) {
+      case "zero":
+        return { zeros: stretch.length };
+      case "data":
+        return this.#bytes(stretch.offset, stretch.length);
+      case "compressed":
+        return this.#unpacked(stretch);
+    }
+  }
+
+  *#tableStretches(offset: number, length: number): Generator<Stretch> {
+    if (this.#tables.has(offset)) throw badQcow2(`two parts of its disk share the L2 table at ${offset}`);
+    this.#tables.add(offset);
+    const table = this.#table(offset, this.#clusterBytes);
+    for (let at = 0, left = length; left > 0; at += this.#entryBytes) {
+      const part = Math.min(left, this.#clusterBytes);
+      left -= part;
+      const entry = table.getBigUint64(at);
+      if ((entry & COMPRESSED) !== 0n) yield this.#compressed(entry, part);
+      else if (this.header.extendedL2) yield* this.#subclusters(entry, table.getBigUint64(at + 8), part);
+      else yield this.#cluster(entry, part);
+    }
+  }
+
+  #cluster(entry: bigint, length: number): Stretch {
+    if ((entry & ZERO_FLAG) !== 0n) return { kind: "zero", length };
+    const offset = this.#pointer(entry & ~COPIED, "a cluster", 1);
+    return offset === 0 ? { kind: "zero", length } : { kind: "data", offset, length };
+  }
+
+  *#subclusters(entry: bigint, bitmap: bigint, length: number): Generator<Stretch> {
+    const host = this.#pointer(entry & ~COPIED, "a cluster", 1);
+    const subcluster = this.#clusterBytes / SUBCLUSTERS;
+    const allocated = Number(bitmap & 0xffff_ffffn);
+    const zero = Number(bitmap >> 32n);
+    if ((allocated & zero) !== 0 || (allocated !== 0 && host === 0))
+      throw badQcow2("an entry of an L2 table contradicts itself");
+    for (let i = 0, left = length; left > 0; i += 1) {
+      const part = Math.min(left, subcluster);
+      left -= part;
+      if ((allocated & (1 << i)) === 0) yield { kind: "zero", length: part };
+      else yield { kind: "data", offset: host + i * subcluster, length: part };
+    }
+  }
+
+  /** The descriptor of a compressed cluster: where it is, and how many sectors of 512 bytes it reaches into beyond the first. */
+  #compressed(entry: bigint, length: number): Stretch {
+    const sectorBits = BigInt(this.header.clusterBits - 8);
+    const offsetBits = 62n - sectorBits;
+    const offset = Number(entry & ((1n << offsetBits) - 1n));
+    const sectors = Number((entry >> offsetBits) & ((1n << sectorBits) - 1n));
+    if (offset >= this.#fileBytes) throw badQcow2(`a cluster at ${offset} lies outside the file`);
+    const packedBytes = Math.min(
+      (sectors + 1) * SECTOR_BYTES - (offset % SECTOR_BYTES),
+      this.#fileBytes - offset,
+    );
+    return { kind: "compressed", offset, packedBytes, length };
+  }
+
+  #unpacked({ offset, packedBytes, length }: Stretch & { kind: "compressed" }): Uint8Array {
+    const packed = this.#bytes(offset, packedBytes);
+    const options = { maxOutputLength: this.#clusterBytes };
+    let content: Uint8Array;
+    try {
+      // Behind the packed bytes there may be others of the same sector: deflate ends by itself, zstd is told.
+      content =
+        this.header.compression === "deflate"
+          ? zlib.inflateRawSync(packed, options)
+          : zlib.zstdDecompressSync(packed.subarray(0, frameBytes(packed)), options);
+    } catch (error) {
+      const reason = error instanceof ZstdFrameError ? error.message : "it is damaged";
+      throw badQcow2(`a compressed cluster at ${offset}: ${reason}`, error);
+    }
+    if (content.byteLength !== this.#clusterBytes)
+      throw badQcow2(`a compressed cluster at ${offset} has ${content.byteLength} bytes`);
+    return content.subarray(0, length);
+  }
+
+  /** Checks an offset into the file, where `bytes` must still follow; 0 is none. */
+  #pointer(word: bigint, what: string, bytes: number): number {
+    if ((word & ~OFFSET_MASK) !== 0n) throw badQcow2(`reserved bits are set in the pointer to ${what}`);
+    const offset = Number(word);
+    if (offset % this.#clusterBytes !== 0) throw badQcow2(`${what} at ${offset} is at no cluster's start`);
+    if (offset !== 0 && offset + bytes > this.#fileBytes)
+      throw badQcow2(`${what} at ${offset} lies outside the file`);
+    return offset;
+  }
+
+  #table(offset: number, bytes: number): DataView {
+    const table = this.#bytes(offset, bytes);
+    return new DataView(table.buffer, table.byteOffset, table.byteLength);
+  }
+
+  #bytes(offset: number, bytes: number): Uint8Array {
+    const into = new Uint8Array(bytes);
+    // The Worker has nothing else to do: on its own thread a read costs the least.
+    this.file.readNow(into, offset);
+    this.onRead(bytes);
+    return into;
+  }
+}
