@@ -103,7 +103,7 @@ describeWith(["qemu-img"], "a qcow2 file", () => {
     expect(String(failure)).toContain(reason);
   });
 
-  const file = (): Promise<Buffer> => Bun.file(join(folder, "plain.qcow2")).bytes().then(Buffer.from);
+  const file = async (): Promise<Buffer> => Buffer.from(await Bun.file(join(folder, "plain.qcow2")).bytes());
 
   test.each([
     ["unknown features", 72, 0x4000_0000_0000_0000n, "features that are not known"],
