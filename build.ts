@@ -16,7 +16,11 @@ import { cacheFolder, ensureShim, findShim, type ShimBundle } from "./src/shim/i
 const ROOT = import.meta.dir;
 const ENTRY = join(ROOT, "src/cli/main.ts");
 /** Started by URL, so the bundler does not see them by itself. */
-const WORKERS = ["src/appliance/state/checkpoint-worker.ts", "src/images/import/worker.ts"];
+const WORKERS = [
+  "src/appliance/state/checkpoint-worker.ts",
+  "src/disk/export/worker.ts",
+  "src/images/import/worker.ts",
+];
 
 /** Platforms that a binary can be made for. */
 const TARGETS = [

@@ -5,6 +5,10 @@ export interface Suite {
   readonly about: string;
   /** Command lines of which each must succeed; `bun test` ones are counted by their own report. */
   readonly steps: readonly Step[];
+  /** It keeps every core busy by itself, or others need what it makes: nothing runs beside it. */
+  readonly alone?: true;
+  /** It takes longest of those that run side by side: it starts first, so that the others fit beside it. */
+  readonly first?: true;
 }
 
 export type Step =
@@ -17,6 +21,7 @@ const tests = (...paths: string[]): Step => ({ kind: "bun-test", paths });
 export const SUITES: readonly Suite[] = [
   {
     name: "check",
+    alone: true,
     about: "types, lint, format, floors",
     steps: [
       command("tsc", "-p", "."),
@@ -24,6 +29,12 @@ export const SUITES: readonly Suite[] = [
       command("oxfmt", "--check", "."),
       tests("test/architecture.test.ts"),
     ],
+  },
+  {
+    name: "binary",
+    alone: true,
+    about: "the shim built (or taken from the cache), then ./pinetboot with it",
+    steps: [command("bun", "build.ts")],
   },
   {
     name: "unit",
@@ -48,11 +59,6 @@ export const SUITES: readonly Suite[] = [
     steps: [tests("test/interop")],
   },
   {
-    name: "binary",
-    about: "the shim built (or taken from the cache), then ./pinetboot with it",
-    steps: [command("bun", "build.ts")],
-  },
-  {
     name: "server",
     about: "the command line, the API and the whole server",
     steps: [tests("test/appliance", "test/cli")],
@@ -64,6 +70,7 @@ export const SUITES: readonly Suite[] = [
   },
   {
     name: "boot",
+    first: true,
     about: "Pis boot: firmware emulator, then QEMU on the bytes it fetched",
     steps: [tests("test/boot", "test/roots")],
   },

@@ -4,27 +4,13 @@
  *   npm run test:long              the same with many more rounds
  *   npm test -- --only dhcp,tftp   some suites
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { Glob } from "bun";
 import { installDebianPackages } from "./debian-packages.ts";
-import { SUITES, type Step, type Suite } from "./suites.ts";
+import { runInLanes } from "./lanes.ts";
+import { type Outcome, runSuite } from "./run-suite.ts";
+import { SUITES } from "./suites.ts";
 
-interface Outcome {
-  readonly suite: Suite;
-  readonly passed: number;
-  readonly failed: number;
-  readonly skipped: number;
-  readonly seconds: number;
-}
-
-const ROOT = join(import.meta.dir, "..");
-/** The programs that package.json brings stand before those of the machine; sbin is where ip and dnsmasq live. */
-const PATH = [join(ROOT, "node_modules", ".bin"), process.env["PATH"], "/usr/sbin", "/sbin"].join(":");
-
-/** Catches a hang; a test that needs longer says so itself. */
-const TEST_TIMEOUT_MS = 20_000;
+/** The longest name of a suite, and a space. */
+const NAME_WIDTH = 10;
 
 const words = Bun.argv.slice(2);
 /** Suites with rounds run more of them when this is set. */
@@ -42,87 +28,20 @@ const chosen = SUITES.filter((suite) => only?.includes(suite.name) ?? true);
 const started = performance.now();
 if (chosen.some((suite) => suite.name !== "check" && suite.name !== "unit"))
   await installDebianPackages("test");
-const outcomes: Outcome[] = [];
-for (const suite of chosen) {
+const outcomes = await runInLanes(chosen, async (suite) => {
+  const name = suite.name.padEnd(NAME_WIDTH);
   console.log(`\n=== ${suite.name}: ${suite.about}`);
-  outcomes.push(await runSuite(suite));
-}
+  // Two suites speak at once: each line says whose it is.
+  const onLine =
+    suite.alone || chosen.length === 1 ? undefined : (line: string) => console.log(`${name}| ${line}`);
+  const outcome = await runSuite(suite, { long, ...(onLine && { onLine }) });
+  console.log(
+    `=== ${suite.name}: ${outcome.failed > 0 ? "FAILED" : "ok"} after ${outcome.seconds.toFixed(1)} s`,
+  );
+  return outcome;
+});
 report(outcomes);
 process.exit(outcomes.some((outcome) => outcome.failed > 0) ? 1 : 0);
-
-async function runSuite(suite: Suite): Promise<Outcome> {
-  const begin = performance.now();
-  const sum = { passed: 0, failed: 0, skipped: 0 };
-  for (const step of suite.steps) {
-    const counts = step.kind === "command" ? await runCommand(step.command) : await runBunTest(step);
-    sum.passed += counts.passed;
-    sum.failed += counts.failed;
-    sum.skipped += counts.skipped;
-  }
-  return { suite, ...sum, seconds: (performance.now() - begin) / 1000 };
-}
-
-async function runCommand(command: readonly string[]): Promise<Counts> {
-  const ok = (await run(command)) === 0;
-  if (!ok) console.log(`FAILED: ${command.join(" ")}`);
-  return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 };
-}
-
-async function runBunTest(step: Extract<Step, { kind: "bun-test" }>): Promise<Counts> {
-  // A folder that holds no test yet is an error of `bun test`; a suite must not hide behind that.
-  const paths = step.paths.filter((path) => path.endsWith(".ts") || hasTests(path));
-  if (paths.length === 0) return { passed: 0, failed: 0, skipped: 0 };
-  const folder = mkdtempSync(join(tmpdir(), "pinetboot-test-"));
-  const file = join(folder, "junit.xml");
-  const code = await run([
-    "bun",
-    "test",
-    `--timeout=${TEST_TIMEOUT_MS}`,
-    "--reporter=junit",
-    `--reporter-outfile=${file}`,
-    ...paths.map((path) => `./${path}`),
-  ]);
-  const counts = readCounts(file);
-  rmSync(folder, { recursive: true, force: true });
-  if (code !== 0 && counts.failed === 0) return { ...counts, failed: 1 };
-  return counts;
-}
-
-function hasTests(folder: string): boolean {
-  return !new Glob(`${folder}/**/*.test.{ts,tsx}`).scanSync(ROOT).next().done;
-}
-
-interface Counts {
-  readonly passed: number;
-  readonly failed: number;
-  readonly skipped: number;
-}
-
-/** Reads the totals of Bun's report; a run that died before it wrote one counts as a failure. */
-function readCounts(file: string): Counts {
-  let report = "";
-  try {
-    report = readFileSync(file, "utf8");
-  } catch (error) {
-    console.log(`no report: ${error instanceof Error ? error.message : String(error)}`);
-    return { passed: 0, failed: 1, skipped: 0 };
-  }
-  const head = /<testsuites[^>]*>/.exec(report)?.[0] ?? "";
-  const total = (name: string): number => Number(new RegExp(`${name}="(\\d+)"`).exec(head)?.[1] ?? 0);
-  const failed = total("failures") + total("errors");
-  const skipped = total("skipped");
-  return { passed: total("tests") - failed - skipped, failed, skipped };
-}
-
-async function run(command: readonly string[]): Promise<number> {
-  const [program = "", ...rest] = command;
-  const child = Bun.spawn([program === "bun" ? process.execPath : program, ...rest], {
-    cwd: ROOT,
-    env: { ...process.env, PATH, ...(long && { PINETBOOT_LONG: "1" }) },
-    stdio: ["ignore", "inherit", "inherit"],
-  });
-  return await child.exited;
-}
 
 function report(all: readonly Outcome[]): void {
   console.log("\nsuite      passed  failed  skipped     time");

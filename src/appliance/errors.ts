@@ -15,6 +15,7 @@ export const ERROR_CODES = [
   "not-serving",
   "timeout",
   "boot-failed",
+  "fenced",
   "internal",
 ] as const;
 

@@ -34,6 +34,11 @@ export function newSessionIdentity(): SessionIdentity {
   };
 }
 
+/** The name by which a Pi logs in: the same at each boot. */
+export function piInitiatorName(key: string): string {
+  return `${IQN_PREFIX}pi.${key.replaceAll(":", "-")}`;
+}
+
 /** The NAA of a unit of a session: the session's own for LUN 0, and one derived from it for each further one. */
 export function unitNaa(naa: string, lun: number): string {
   return addHex(naa, lun);

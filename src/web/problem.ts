@@ -20,6 +20,7 @@ const STATUS = {
   "not-serving": 503,
   timeout: 504,
   "boot-failed": 502,
+  fenced: 409,
   internal: 500,
 } as const satisfies Record<ErrorCode, number>;
 

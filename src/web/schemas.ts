@@ -46,6 +46,10 @@ export const SessionSchema = z
     pi: z.string().nullable(),
     connected_from: z.array(z.string()),
     allocated_bytes: z.number().int(),
+    fenced: z
+      .object({ since: z.string(), initiators: z.array(z.string()) })
+      .nullable()
+      .openapi({ description: "Who is kept out since this computer lost power while it used the disk" }),
   })
   .openapi("Session");
 
@@ -152,6 +156,9 @@ export const PiSchema = z
     last_seen: z.string(),
     latest: EventSchema.nullable(),
     sessions: z.array(z.string()),
+    fenced: z.boolean().openapi({
+      description: "Kept out of its disk until it boots anew: this computer lost power while it used it",
+    }),
   })
   .openapi("Pi");
 

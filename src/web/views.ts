@@ -38,11 +38,13 @@ export function sessionView(
   portal: string,
 ): z.infer<typeof SessionSchema> {
   const { chap_secret: _secret, ...shown } = createdSessionView(appliance, session, portal);
+  const fence = appliance.sessions.fenceOf(session.id);
   return {
     ...shown,
     pi: session.pi,
     connected_from: [...appliance.sessions.live.addressesOf(session.iqn)],
     allocated_bytes: appliance.sessions.allocatedBytes(session),
+    fenced: fence && { since: iso(fence.since), initiators: [...fence.initiators] },
   };
 }
 

@@ -12,6 +12,8 @@ export interface PiView extends PiRecord {
   readonly latest: ApplianceEvent | null;
   /** Ids of its sessions. */
   readonly sessions: readonly string[];
+  /** It is kept out of a disk of its until it boots anew. */
+  readonly fenced: boolean;
 }
 
 export interface PiServiceParts {
@@ -91,6 +93,7 @@ export class PiService {
       ...pi,
       latest: this.#parts.events.latestOf(pi.key) ?? null,
       sessions: sessions.map(({ id }) => id),
+      fenced: sessions.some(({ id }) => this.#parts.sessions.fenceOf(id) !== null),
     };
   }
 }

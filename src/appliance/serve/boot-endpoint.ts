@@ -15,7 +15,7 @@ import type { Assignment, PiRecord } from "../pis/record.ts";
 import type { BootPlan } from "../decide.ts";
 import { toApplianceError } from "../errors-of-floors.ts";
 import type { EventLog } from "../events.ts";
-import { IQN_PREFIX } from "../ids.ts";
+import { piInitiatorName } from "../ids.ts";
 import {
   addressFacing,
   isLocalAddress,
@@ -151,13 +151,15 @@ async function readyAnswer(options: BootEndpointOptions, chosen: Chosen): Promis
   }
   const session = await sessions.forPi(pi.key, assignment);
   await sessions.noteBoot(session.id, caller.bootId);
+  const initiator = piInitiatorName(pi.key);
+  sessions.refuseFenced(session, initiator);
   const iscsi: IscsiParameters = {
     ip: local,
     port,
     target: session.iqn,
     lun: 0,
     mode: assignment.mode,
-    initiator: `${IQN_PREFIX}pi.${pi.key.replaceAll(":", "-")}`,
+    initiator,
     username: session.chapUser,
     password: session.chapSecret,
   };

@@ -11,6 +11,8 @@ import {
 import { toApplianceError } from "../errors-of-floors.ts";
 import type { EventLog } from "../events.ts";
 import { unitNaa, unitSerialNumber } from "../ids.ts";
+import { fenceFix } from "../sessions/initiators.ts";
+import { RepeatFilter } from "./repeat-filter.ts";
 import { isServed } from "../net/addresses.ts";
 import type { SessionRecord } from "../sessions/record.ts";
 import { WatchedDisk } from "./watched-disk.ts";
@@ -19,6 +21,9 @@ import type { LiveConnections, SessionService } from "../sessions/service.ts";
 export const VENDOR = "PINETBT";
 const PRODUCT = "Netboot disk";
 const REVISION = "0.1";
+
+/** An initiator that is refused asks again every few seconds, for days if need be: the same refusal is told so often. */
+const TELL_AGAIN_MS = 60_000;
 
 export interface IscsiOptions {
   readonly hostname: string;
@@ -34,12 +39,13 @@ export interface IscsiOptions {
 /** Listens, and tells the session service who is connected. Throws the system's error when it cannot listen. */
 export async function startIscsi(options: IscsiOptions): Promise<IscsiServer> {
   const { sessions, hostname, port, onChange } = options;
+  const failures = new RepeatFilter(TELL_AGAIN_MS);
   const server = await createIscsiServer({
     directory: directoryOf(options),
     hostname,
     port,
     onEvent(event) {
-      tell(options, event);
+      tell(options, failures, event);
       onChange();
     },
   });
@@ -83,20 +89,24 @@ function targetOf(session: SessionRecord, options: IscsiOptions): Target {
   return {
     name: session.iqn,
     auth: { user: session.chapUser, secret: session.chapSecret },
-    open({ localAddress }) {
+    open({ localAddress, initiatorName }) {
       if (!isServed(localAddress, options.interfaces))
         throw new LoginReject(
           "authorizationFailure",
           `${localAddress} is not on a served interface (--interface)`,
         );
-      return openSession(session, options);
+      return openSession(session, initiatorName, options);
     },
   };
 }
 
-async function openSession(session: SessionRecord, { sessions, events }: IscsiOptions): Promise<OpenTarget> {
+async function openSession(
+  session: SessionRecord,
+  initiatorName: string,
+  { sessions, events }: IscsiOptions,
+): Promise<OpenTarget> {
   try {
-    const disks = await sessions.enter(session);
+    const disks = await sessions.enter(session, initiatorName);
     return {
       units: disks.map(({ lun, layer }) => ({
         lun,
@@ -120,6 +130,9 @@ async function openSession(session: SessionRecord, { sessions, events }: IscsiOp
     };
   } catch (error) {
     const { code, message, fix } = toApplianceError(error);
+    // Told by the failed login. A service that is not there for now is asked for again and again (open-iscsi, libiscsi),
+    // so that an initiator that is let in later goes on by itself; one that is not authorised would give its disk up.
+    if (code === "fenced") throw new LoginReject("serviceUnavailable", message);
     const words = `The disk of session ${session.id} cannot be opened: ${message}`;
     events.emit({ pi: session.pi, stage: "login", state: "fail", detail: words, fix: fix ?? null });
     // An initiator that is told of a lack of resources tries again; one whose target is removed does not.
@@ -127,15 +140,31 @@ async function openSession(session: SessionRecord, { sessions, events }: IscsiOp
   }
 }
 
-function tell({ sessions, events }: Pick<IscsiOptions, "sessions" | "events">, event: IscsiEvent): void {
+function fixOf(
+  event: Extract<IscsiEvent, { kind: "login-failed" }>,
+  session: SessionRecord | undefined,
+  sessions: SessionService,
+): string | null {
+  if (session === undefined || event.initiatorName === undefined) return null;
+  return sessions.isFenced(session.id, event.initiatorName) ? fenceFix(session.id) : null;
+}
+
+function tell(
+  { sessions, events }: Pick<IscsiOptions, "sessions" | "events">,
+  failures: RepeatFilter,
+  event: IscsiEvent,
+): void {
   if (event.kind === "login-failed") {
-    const pi = event.targetName === undefined ? null : (sessions.byIqn(event.targetName)?.pi ?? null);
-    events.emit({
-      pi,
-      stage: "login",
-      state: "fail",
-      detail: `${event.remoteAddress} could not log in to ${event.targetName ?? "a target"}: ${event.reason}`,
-    });
+    const record = event.targetName === undefined ? undefined : sessions.byIqn(event.targetName);
+    const detail = `${event.remoteAddress} could not log in to ${event.targetName ?? "a target"}: ${event.reason}`;
+    if (failures.isNew(detail))
+      events.emit({
+        pi: record?.pi ?? null,
+        stage: "login",
+        state: "fail",
+        detail,
+        fix: fixOf(event, record, sessions),
+      });
     return;
   }
   const { targetName, remoteAddress, initiatorName } = event.session;

@@ -9,6 +9,7 @@ import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { createOverlay, removeOverlay } from "../../disk/qcow2/create.ts";
 import { journalPath } from "../../disk/qcow2/journal.ts";
+import { type LastEnd, lastEndOf } from "../../disk/qcow2/last-end.ts";
 import { openOverlay } from "../../disk/qcow2/open.ts";
 import type { Layer } from "../../disk/layer.ts";
 import type { ImageLibrary } from "../../images/library.ts";
@@ -29,6 +30,11 @@ interface Entry {
 }
 
 export class SessionDisks {
+  /**
+   * Told how the disks of a session were left, the worst of them, before any is opened: what it decides by that must be
+   * kept when it resolves, because opening makes them look clean. When it rejects nothing is opened.
+   */
+  onOpening: (session: SessionRecord, lastEnd: LastEnd) => Promise<void> = () => Promise.resolve();
   readonly #folder: string;
   readonly #library: ImageLibrary;
   readonly #onRecovery: RecoveryListener;
@@ -103,6 +109,7 @@ export class SessionDisks {
   }
 
   async #openAll(session: SessionRecord): Promise<readonly OpenDisk[]> {
+    await this.onOpening(session, this.#lastEnd(session));
     const disks: OpenDisk[] = [];
     try {
       for (const lun of session.luns) disks.push({ lun: lun.lun, layer: await this.#openOne(session, lun) });
@@ -111,6 +118,12 @@ export class SessionDisks {
       throw error;
     }
     return disks;
+  }
+
+  #lastEnd({ luns }: SessionRecord): LastEnd {
+    const paths = luns.map(({ overlay }) => join(this.#folder, overlay)).filter((path) => existsSync(path));
+    const ends = new Set(paths.map(lastEndOf));
+    return (["power-loss", "killed"] as const).find((end) => ends.has(end)) ?? "clean";
   }
 
   async #openOne(session: SessionRecord, { lun, image: id, overlay, sizeBytes }: SessionLun): Promise<Layer> {

@@ -12,6 +12,7 @@ import type { SessionRecord } from "./record.ts";
 import { EPHEMERAL_GRACE_MS, SessionService } from "./service.ts";
 
 const MIB = 2 ** 20;
+const INITIATOR = "iqn.2026-01.test:one";
 
 let folder = "";
 let now = 1_000_000;
@@ -45,13 +46,13 @@ const blank = (ephemeral = false) =>
 
 /** Logs in, writes one byte over and over, and leaves. */
 async function write(session: SessionRecord, byte: number, clean = true): Promise<void> {
-  const [disk] = await sessions.enter(sessions.get(session.id));
+  const [disk] = await sessions.enter(sessions.get(session.id), INITIATOR);
   disk?.layer.write(new Uint8Array(4096).fill(byte), 0);
   await sessions.left(session.id, clean);
 }
 
 async function firstByte(session: SessionRecord): Promise<number | undefined> {
-  const [disk] = await sessions.enter(sessions.get(session.id));
+  const [disk] = await sessions.enter(sessions.get(session.id), INITIATOR);
   const bytes = new Uint8Array(512);
   await disk?.layer.read(bytes, 0);
   await sessions.left(session.id, false);
@@ -80,7 +81,10 @@ test("a session is the same after a restart, to the last of its identifiers", as
 test("the disk is made at the first login, and a second connection shares it", async () => {
   const session = await blank();
   expect(existsSync(join(folder, `${session.id}.qcow2`))).toBe(false);
-  const [first, second] = await Promise.all([sessions.enter(session), sessions.enter(session)]);
+  const [first, second] = await Promise.all([
+    sessions.enter(session, INITIATOR),
+    sessions.enter(session, INITIATOR),
+  ]);
   expect(first).toBe(second);
   expect(existsSync(join(folder, `${session.id}.qcow2`))).toBe(true);
   await sessions.left(session.id, false);
@@ -91,7 +95,7 @@ test("the disk is made at the first login, and a second connection shares it", a
 
 test("a login while the last connection is being closed waits for that and finds what was written", async () => {
   const session = await blank();
-  const [disk] = await sessions.enter(session);
+  const [disk] = await sessions.enter(session, INITIATOR);
   disk?.layer.write(new Uint8Array(4096).fill(7), 0);
   const leaving = sessions.left(session.id, false);
   expect(await firstByte(session)).toBe(7);
@@ -172,7 +176,7 @@ test("a new boot leaves a persistent session as it is", async () => {
 
 test("a session expires when its time has come and nobody uses it", async () => {
   const session = await sessions.create({ disks: [{ image: "blank" }], ttlMs: 1000 });
-  await sessions.enter(session);
+  await sessions.enter(session, INITIATOR);
   now += 1000;
   await sessions.sweep();
   expect(sessions.all()).toHaveLength(1);
@@ -183,7 +187,7 @@ test("a session expires when its time has come and nobody uses it", async () => 
 
 test("a session in use is removed by force alone, and then its files are gone", async () => {
   const session = await blank();
-  await sessions.enter(session);
+  await sessions.enter(session, INITIATOR);
   expect(await failureOf(sessions.remove(session.id))).toMatchObject({ code: "in-use" });
   sessions.live = {
     addressesOf: () => ["10.0.0.7"],
@@ -208,7 +212,7 @@ test("an open appliance closes its disks and gives the folder back", async () =>
   const dataFolder = join(folder, "whole");
   const appliance: Appliance = await openAppliance({ dataFolder, purpose: "a test" });
   const session = await appliance.sessions.create({ disks: [{ image: "blank", sizeBytes: MIB }] });
-  await appliance.sessions.enter(session);
+  await appliance.sessions.enter(session, INITIATOR);
   expect(await failureOf(openAppliance({ dataFolder, purpose: "another" }))).toMatchObject({
     code: "data-folder-locked",
   });

@@ -6,7 +6,9 @@ import { newSessionIdentity } from "../ids.ts";
 import type { StateDatabase } from "../state/database.ts";
 import { formatSize } from "../sizes.ts";
 import type { Assignment } from "../pis/record.ts";
+import type { LastEnd } from "../../disk/qcow2/last-end.ts";
 import type { OpenDisk, SessionDisks } from "./disks.ts";
+import { type Fence, fenceFix, INITIATORS_PER_SESSION_MAX, InitiatorStore } from "./initiators.ts";
 import { BLANK, type SessionRecord } from "./record.ts";
 import { SessionStore } from "./store.ts";
 
@@ -47,6 +49,7 @@ export interface SessionServiceParts {
 
 export class SessionService {
   readonly #store: SessionStore;
+  readonly #initiators: InitiatorStore;
   readonly #parts: SessionServiceParts;
   readonly #now: () => number;
   /** Set while serving. */
@@ -55,7 +58,9 @@ export class SessionService {
   constructor(parts: SessionServiceParts) {
     this.#parts = parts;
     this.#store = new SessionStore(parts.database.sqlite);
+    this.#initiators = new InitiatorStore(parts.database.sqlite);
     this.#now = parts.now ?? Date.now;
+    parts.disks.onOpening = (session, lastEnd) => this.#judgeLastEnd(session, lastEnd);
   }
 
   all(): readonly SessionRecord[] {
@@ -121,11 +126,14 @@ export class SessionService {
   async noteBoot(id: string, bootId: string): Promise<void> {
     const session = this.get(id);
     if (session.bootId === bootId) return;
+    this.#liftForNewBoot(session, bootId);
     if (session.bootId !== null) {
       await this.live.disconnect(session.iqn);
       if (!session.persistent) await this.#throwAway(session, "a new boot");
     }
     this.#keep(id, { bootId });
+    // Lost with the power, it would make the same boot look like a new one, and let the Pi in that is to be kept out.
+    await this.#parts.database.syncToDisk();
   }
 
   /**
@@ -136,7 +144,7 @@ export class SessionService {
     for (const session of this.all().filter((candidate) => this.#parts.disks.wasLeftOpen(candidate))) {
       try {
         await this.#parts.disks.acquire(session);
-        await this.#parts.disks.release(session.id);
+        await this.#letGo(session.id);
       } catch (error) {
         this.#say(
           "fail",
@@ -147,20 +155,119 @@ export class SessionService {
     }
   }
 
-  /** Opens the disks for a login. Every call that does not throw wants one `left`. */
-  async enter(session: SessionRecord): Promise<readonly OpenDisk[]> {
+  isFenced(id: string, initiator: string): boolean {
+    return this.#initiators.isFenced(id, initiator);
+  }
+
+  /** Who is kept out of a session since this computer lost power, or null. */
+  fenceOf(id: string): Fence | null {
+    return this.#initiators.fenceOf(id);
+  }
+
+  /**
+   * Lets the fenced initiators of a session in again, by a person's word: whatever they had not flushed when the power
+   * went is lost, and they do not know it. False when none was fenced.
+   */
+  async unfence(idOrIqn: string): Promise<boolean> {
+    const { id, pi } = this.get(idOrIqn);
+    if (!this.#initiators.lift(id)) return false;
+    await this.#parts.database.syncToDisk();
+    this.#say("ok", `Session ${id} takes the initiators from before the loss of power again`, pi);
+    return true;
+  }
+
+  /**
+   * Opens the disks for a login. Every call that does not throw wants one `left`.
+   * Throws ApplianceError "fenced" for an initiator that used the disks when this computer lost power.
+   */
+  async enter(session: SessionRecord, initiator: string): Promise<readonly OpenDisk[]> {
+    this.refuseFenced(session, initiator);
     const { loggedOutAt, persistent } = session;
     if (!persistent && loggedOutAt !== null && this.#now() - loggedOutAt >= EPHEMERAL_GRACE_MS)
       await this.#throwAway(session, "a logout");
     const disks = await this.#parts.disks.acquire(session);
+    try {
+      // The opening may have found the loss of power.
+      this.refuseFenced(session, initiator);
+      if (!this.#initiators.hasRoom(session.id, initiator))
+        throw new ApplianceError(
+          "in-use",
+          `${INITIATORS_PER_SESSION_MAX} initiators have used session ${session.id} since it was last closed`,
+          "Log all of them out once.",
+        );
+      await this.#noteInitiator(session, initiator);
+    } catch (error) {
+      await this.#letGo(session.id);
+      throw error;
+    }
     this.#keepIfEphemeral(session.id, { loggedOutAt: null });
     return disks;
   }
 
   /** One login has ended. */
   async left(id: string, clean: boolean): Promise<void> {
-    const last = await this.#parts.disks.release(id);
+    const last = await this.#letGo(id);
     if (last && clean) this.#keepIfEphemeral(id, { loggedOutAt: this.#now() });
+  }
+
+  /** True when nobody holds the disks any more: they are closed then, and nothing of anyone's can get lost. */
+  async #letGo(id: string): Promise<boolean> {
+    const last = await this.#parts.disks.release(id);
+    if (last) this.#forgetUsers(id);
+    return last;
+  }
+
+  /** A name that stays for want of space fences one that need not be, at worst. */
+  #forgetUsers(id: string): void {
+    try {
+      this.#initiators.forgetUsers(id);
+    } catch (error) {
+      const pi = this.#store.byId(id)?.pi ?? null;
+      this.#say("fail", `The record of session ${id} could not be written: ${wordsOf(error)}`, pi);
+    }
+  }
+
+  /** Throws ApplianceError "fenced" for an initiator that is kept out since this computer lost power. */
+  refuseFenced({ id }: SessionRecord, initiator: string): void {
+    if (!this.#initiators.isFenced(id, initiator)) return;
+    throw new ApplianceError(
+      "fenced",
+      `${initiator} used session ${id} when this computer lost power; what it had not flushed is lost, and it does not know`,
+      fenceFix(id),
+    );
+  }
+
+  /** On return a loss of power would find the name; a database that cannot be written keeps nobody from its disk. */
+  async #noteInitiator({ id, pi }: SessionRecord, initiator: string): Promise<void> {
+    try {
+      if (this.#initiators.note(id, initiator)) await this.#parts.database.syncToDisk();
+    } catch (error) {
+      this.#say("fail", `Who uses session ${id} could not be written: ${wordsOf(error)}`, pi);
+    }
+  }
+
+  async #judgeLastEnd({ id, pi }: SessionRecord, lastEnd: LastEnd): Promise<void> {
+    if (lastEnd === "clean") this.#forgetUsers(id);
+    if (lastEnd !== "power-loss") return;
+    const fenced = this.#initiators.fence(id, this.#now());
+    await this.#parts.database.syncToDisk();
+    if (fenced.length === 0) return;
+    this.#parts.events.emit({
+      pi,
+      stage: "session",
+      state: "fail",
+      detail: `This computer lost power while ${fenced.join(", ")} used session ${id}; if that still runs, it is kept out`,
+      fix: fenceFix(id),
+    });
+  }
+
+  /** A Pi that boots anew believes nothing of what it wrote before: on none of its sessions. */
+  #liftForNewBoot({ id, pi }: SessionRecord, bootId: string): void {
+    for (const session of this.all()) {
+      const isIts = session.id === id || (pi !== null && session.pi === pi);
+      if (!isIts || session.bootId === bootId || !this.#initiators.lift(session.id)) continue;
+      this.#say("ok", `Session ${session.id} lets its Pi in again: it has booted anew`, pi);
+    }
   }
 
   /** Only an ephemeral session goes by its last logout: for the others nothing need be written. */
@@ -193,6 +300,7 @@ export class SessionService {
         "Log out there first, or remove it with --force.",
       );
     this.#store.remove(session.id);
+    this.#initiators.forgetSession(session.id);
     await this.live.disconnect(session.iqn);
     await this.#parts.disks.discard(session);
     await this.#parts.database.syncToDisk();

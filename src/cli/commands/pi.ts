@@ -47,12 +47,17 @@ const list = buildCommand({
             value: ({ assignment }) => (assignment ? nameOf(assignment.image) : "(none chosen)"),
           },
           { title: "LAST SEEN", value: ({ last_seen }) => last_seen.slice(0, 19).replace("T", " ") },
-          { title: "LATEST", value: ({ latest }) => (latest ? `${latest.stage} ${latest.state}` : "-") },
+          { title: "LATEST", value: latestText },
         ],
         "No Pi was seen yet.",
       );
   },
 });
+
+function latestText({ fenced, latest }: z.infer<typeof PiSchema>): string {
+  if (fenced) return "kept out since this computer lost power; restart it";
+  return latest ? `${latest.stage} ${latest.state}` : "-";
+}
 
 interface AssignFlags extends CommonFlags {
   readonly image: string;

@@ -107,7 +107,7 @@ const list = buildCommand({
           { title: "DISKS", value: ({ luns }) => luns.map(lunText).join(", ") },
           { title: "WRITTEN", value: (session) => formatSize(session.allocated_bytes) },
           { title: "FOR", value: ({ pi }) => pi ?? "-" },
-          { title: "IN USE FROM", value: (session) => session.connected_from.join(", ") || "-" },
+          { title: "IN USE FROM", value: usedFromText },
           {
             title: "KEPT",
             value: ({ persistent, expires_at }) => (persistent ? (expires_at ?? "yes") : "no"),
@@ -144,11 +144,40 @@ const remove = buildCommand({
   },
 });
 
+const unfence = buildCommand({
+  docs: {
+    brief: "Let initiators in again that used the disk when this computer lost power",
+    fullDescription:
+      "They are kept out because they believe that all they wrote is there, and what they had not flushed is lost.\n" +
+      "A machine that has been restarted since, or that only reads, can be let in. A Pi that boots anew is let in by itself.\n\n" +
+      "Example:\n  pinetboot session unfence k3v9x2m1qa",
+  },
+  parameters: {
+    flags: commonFlags,
+    positional: {
+      kind: "tuple",
+      parameters: [{ brief: "Id or IQN of the session", parse: text, placeholder: "id" }],
+    },
+  },
+  async func(flags: CommonFlags, id: string) {
+    const session = await withApi(flags, "session unfence", (api) =>
+      call(api, "POST", `/api/sessions/${encodeURIComponent(id)}/unfence`, { schema: SessionSchema }),
+    );
+    if (flags.json) printJson(session);
+    else console.log(`Session ${session.id} keeps nobody out.`);
+  },
+});
+
+function usedFromText({ connected_from, fenced }: z.infer<typeof SessionSchema>): string {
+  const words = [...connected_from, ...(fenced ? [`(kept out: ${fenced.initiators.join(", ")})`] : [])];
+  return words.join(", ") || "-";
+}
+
 function lunText({ image, size_bytes }: CreatedSession["luns"][number]): string {
   return `${image} ${formatSize(size_bytes)}`;
 }
 
 export const sessionRoutes = buildRouteMap({
-  routes: { create, list, remove },
+  routes: { create, list, remove, unfence },
   docs: { brief: "Disks over iSCSI for any initiator" },
 });

@@ -21,11 +21,11 @@ import {
   REFCOUNT_ORDER,
 } from "./units.ts";
 
-const MAGIC = 0x514649fb;
-const VERSION = 3;
+export const MAGIC = 0x514649fb;
+export const VERSION = 3;
 /** What every v3 file has; the rest up to `HEADER_BYTES` came later and is optional. */
 const SHORTEST_HEADER_BYTES = 104;
-const HEADER_BYTES = 112;
+export const HEADER_BYTES = 112;
 /** All that is read of a header cluster: the fields, the extensions and a backing name fit into one page of the host. */
 export const HEADER_AREA_BYTES = 4096;
 /** The format's own limit. */
@@ -33,7 +33,7 @@ const MAX_BACKING_NAME_BYTES = 1023;
 
 export const SECTOR_BYTES = 512;
 
-const HEADER = [
+export const HEADER = [
   { name: "magic", offset: 0, type: "u32" },
   { name: "version", offset: 4, type: "u32" },
   { name: "backingNameOffset", offset: 8, type: "u64" },

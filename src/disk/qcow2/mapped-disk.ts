@@ -7,7 +7,14 @@ import type { HostFile } from "../host/file.ts";
 import type { Extent, Layer } from "../layer.ts";
 import { kindOfAll, runsOf, type L2Entry, type Run } from "./entries.ts";
 import { pieces } from "./pieces.ts";
-import { CLUSTER_BYTES, guestClusterOf, hostOffset, type GuestCluster } from "./units.ts";
+import {
+  CLUSTER_BYTES,
+  ENTRIES_PER_SLICE,
+  guestCluster,
+  guestClusterOf,
+  hostOffset,
+  type GuestCluster,
+} from "./units.ts";
 
 /** Where each cluster of the guest's disk lies. */
 export interface Entries {
@@ -17,6 +24,8 @@ export interface Entries {
   tryLookup(cluster: GuestCluster): L2Entry | undefined;
   /** Makes `tryLookup` of the cluster succeed, reading on the thread pool. */
   prefetch(cluster: GuestCluster): Promise<void>;
+  /** First cluster from this one on that may have an entry; what comes before it has none. */
+  nextMapped(cluster: GuestCluster): number;
 }
 
 export abstract class MappedDisk implements Layer {
@@ -31,6 +40,11 @@ export abstract class MappedDisk implements Layer {
     readonly sizeBytes: number,
   ) {
     this.overlays = 1 + overlaysIn(backing);
+  }
+
+  /** What lies under this file. */
+  get beneath(): Layer | undefined {
+    return this.backing;
   }
 
   abstract write(data: Uint8Array, offset: number): void;
@@ -67,6 +81,35 @@ export abstract class MappedDisk implements Layer {
     await Promise.all(waits);
   }
 
+  /** The tables of every file of the chain, for the range. */
+  prepare(offset: number, length: number): Promise<void> | undefined {
+    checkRange(offset, length, this.sizeBytes);
+    const there = this.backing ? Math.max(0, Math.min(length, this.backing.sizeBytes - offset)) : 0;
+    const beneath = there > 0 ? this.backing?.prepare?.(offset, there) : undefined;
+    const missing = this.#missing(offset, length);
+    if (missing.length === 0) return beneath;
+    return Promise.all([beneath, ...missing.map((cluster) => this.entries.prefetch(cluster))]).then(
+      () => undefined,
+    );
+  }
+
+  /** A cluster of each page of tables that is not in memory. */
+  #missing(offset: number, length: number): GuestCluster[] {
+    const missing: GuestCluster[] = [];
+    const last = guestClusterOf(offset + Math.max(length, 1) - 1);
+    let cluster = guestClusterOf(offset);
+    while (cluster <= last) {
+      const mapped = this.entries.nextMapped(cluster);
+      if (mapped > cluster) {
+        cluster = guestCluster(mapped);
+        continue;
+      }
+      if (!this.entries.tryLookup(cluster)) missing.push(cluster);
+      cluster = guestCluster((Math.floor(cluster / ENTRIES_PER_SLICE) + 1) * ENTRIES_PER_SLICE);
+    }
+    return missing;
+  }
+
   readNow(into: Uint8Array, offset: number): void {
     checkRange(offset, into.byteLength, this.sizeBytes);
     for (const piece of pieces(offset, into.byteLength)) {
@@ -79,19 +122,45 @@ export abstract class MappedDisk implements Layer {
 
   *extents(offset: number, length: number): Generator<Extent> {
     checkRange(offset, length, this.sizeBytes);
+    const unmapped = this.backing ? "backing" : "zero";
     let open: { offset: number; length: number; kind: Extent["kind"] } | undefined;
-    for (const piece of pieces(offset, length)) {
-      for (const run of runsOf(this.entries.lookup(piece.cluster), piece.within, piece.length)) {
-        const kind = run.place.kind === "backing" && !this.backing ? "zero" : run.place.kind;
-        if (open?.kind === kind) {
-          open.length += run.length;
-          continue;
-        }
-        if (open) yield open;
-        open = { offset: piece.cluster * CLUSTER_BYTES + run.offset, length: run.length, kind };
+    for (const { start, end, place } of this.#places(offset, offset + length)) {
+      const kind = place === "backing" ? unmapped : place;
+      if (open?.kind === kind) {
+        open.length += end - start;
+        continue;
       }
+      if (open) yield open;
+      open = { offset: start, length: end - start, kind };
     }
     if (open) yield open;
+  }
+
+  /** Where the bytes of a range lie. Where a whole table is missing, which says "beneath" for a gigabyte, it is one step. */
+  *#places(
+    offset: number,
+    end: number,
+  ): Generator<{ readonly start: number; readonly end: number; readonly place: Run["place"]["kind"] }> {
+    let at = offset;
+    while (at < end) {
+      const cluster = guestClusterOf(at);
+      const mapped = Math.min(end, this.entries.nextMapped(cluster) * CLUSTER_BYTES);
+      if (mapped > at) {
+        yield { start: at, end: mapped, place: "backing" };
+        at = mapped;
+        continue;
+      }
+      const base = cluster * CLUSTER_BYTES;
+      const within = at - base;
+      for (const run of runsOf(
+        this.entries.lookup(cluster),
+        within,
+        Math.min(CLUSTER_BYTES, end - base) - within,
+      )) {
+        at = base + run.offset + run.length;
+        yield { start: base + run.offset, end: at, place: run.place.kind };
+      }
+    }
   }
 
   protected readRunNow(cluster: GuestCluster, run: Run, into: Uint8Array): void {

@@ -16,6 +16,7 @@ import {
   type L2Entry,
 } from "./entries.ts";
 import {
+  ENTRIES_PER_L2,
   ENTRIES_PER_SLICE,
   hostOffset,
   L1_ENTRY_BYTES,
@@ -81,6 +82,14 @@ export class Mapping {
     const version = this.#version;
     await this.file.read(slice.bytes, this.#sliceOffset(index));
     if (version === this.#version) this.#remember(index, slice);
+  }
+
+  /** First cluster from this one on that a table maps, or a number past the disk. */
+  nextMapped(cluster: GuestCluster): number {
+    let index = Math.floor(cluster / ENTRIES_PER_L2);
+    if (this.tables[index] !== NO_CLUSTER) return cluster;
+    while (index < this.tables.length && this.tables[index] === NO_CLUSTER) index += 1;
+    return index * ENTRIES_PER_L2;
   }
 
   /** L1 indices without a table among those that map the clusters. */

@@ -64,6 +64,11 @@ export class OverlayMetadata {
     if (!this.#recent(cluster)) await this.mapping.prefetch(cluster);
   }
 
+  nextMapped(cluster: GuestCluster): number {
+    // Entries that wait for a commit may belong to tables that are not there yet.
+    return this.#pending.size + this.#settling.size === 0 ? this.mapping.nextMapped(cluster) : cluster;
+  }
+
   /** Notes that guest data is about to be written in place: the next commit must sync. */
   touch(): void {
     // Once a sync has failed, the kernel counts lost pages as clean: no later sync could be believed.

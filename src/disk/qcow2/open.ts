@@ -7,6 +7,7 @@ import { ClusterAllocator, readRefcountTable, refcountBlockAt } from "./allocato
 import { EntryError } from "./entries.ts";
 import { decodeHeader, encodeHeader, HEADER_AREA_BYTES, HeaderError, type Qcow2Header } from "./header.ts";
 import { Journal, journalPath, readJournal } from "./journal.ts";
+import { endOf } from "./last-end.ts";
 import { overlaysIn } from "./mapped-disk.ts";
 import { Mapping, readL1Table } from "./mapping.ts";
 import { OverlayMetadata } from "./metadata.ts";
@@ -88,7 +89,7 @@ export async function openOverlayFiles(files: OverlayFiles, options: OpenOptions
     const header = readHeader(file);
     checkBacking(header, options, file.path);
     checkDepth(options);
-    const recovery = header.dirty ? await recover(files, header) : ({ kind: "clean" } as const);
+    const recovery = await recover(files, header);
     return await takeIntoUse(files, header, options.backing?.layer, recovery);
   } catch (error) {
     file.close();
@@ -126,18 +127,20 @@ function show(name: string | undefined): string {
   return name === undefined ? "nothing" : JSON.stringify(name);
 }
 
-/** Makes a file with the dirty bit one that can be used: replays its journal when the machine ran on, and counts anew. */
+/** Makes a file that was left open one that can be used: replays its journal when the machine ran on, and counts anew. */
 export async function recover(files: OverlayFiles, header: Qcow2Header): Promise<Recovery> {
-  const sameBoot = files.bootId !== undefined && header.owner?.bootId === files.bootId;
-  const replayed = sameBoot && header.owner ? await replay(files, header, header.owner.journalId) : 0;
-  const end = Math.ceil(files.file.sizeBytes() / CLUSTER_BYTES);
+  const end = endOf(header, files.bootId);
+  if (end === "clean") return { kind: end };
+  const isThere = end === "killed" && header.owner !== undefined;
+  const replayed = isThere ? await replay(files, header, header.owner.journalId) : 0;
+  const endCluster = Math.ceil(files.file.sizeBytes() / CLUSTER_BYTES);
   const leaksFreed = rebuildRefcounts(
     files.file,
     header,
-    readL1Table(files.file, header.l1Offset, header.l1Entries, end),
+    readL1Table(files.file, header.l1Offset, header.l1Entries, endCluster),
   );
   await files.file.sync();
-  return sameBoot ? { kind: "killed", replayed, leaksFreed } : { kind: "power-loss", leaksFreed };
+  return end === "killed" ? { kind: end, replayed, leaksFreed } : { kind: end, leaksFreed };
 }
 
 /** Applies the journal through a commit of its own, in the same order as any other. */

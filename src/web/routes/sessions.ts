@@ -51,6 +51,17 @@ const remove = createRoute({
   responses: { 204: { description: "It is gone" }, ...problems(404, 409) },
 });
 
+const unfence = createRoute({
+  method: "post",
+  path: "/sessions/{id}/unfence",
+  summary: "Let initiators in again that used the disk when this computer lost power",
+  request: { params: Id },
+  responses: {
+    200: { description: "The session", content: { "application/json": { schema: SessionSchema } } },
+    ...problems(404),
+  },
+});
+
 export function sessionRoutes({ appliance, serving }: ApiContext) {
   const portal = (url: string) => portalFor(url, serving);
   return newRouter()
@@ -72,6 +83,11 @@ export function sessionRoutes({ appliance, serving }: ApiContext) {
     .openapi(get, (c) => {
       const session = appliance.sessions.get(c.req.valid("param").id);
       return c.json(sessionView(appliance, session, portal(c.req.url)), 200);
+    })
+    .openapi(unfence, async (c) => {
+      const { id } = c.req.valid("param");
+      await appliance.sessions.unfence(id);
+      return c.json(sessionView(appliance, appliance.sessions.get(id), portal(c.req.url)), 200);
     })
     .openapi(remove, async (c) => {
       await appliance.sessions.remove(c.req.valid("param").id, {
