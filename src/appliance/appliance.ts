@@ -8,8 +8,10 @@ import { EventLog } from "./events.ts";
 import { ImageJobs } from "./images/jobs.ts";
 import { PiRegistry } from "./pis/registry.ts";
 import { PiService } from "./pis/service.ts";
-import { SessionDisks } from "./sessions/disks.ts";
-import { SessionService } from "./sessions/service.ts";
+import type { Garbage } from "./sessions/garbage.ts";
+import type { SessionLife } from "./sessions/life.ts";
+import { openSessions } from "./sessions/open.ts";
+import type { SessionService } from "./sessions/service.ts";
 import { StateDatabase } from "./state/database.ts";
 import { takeFolderLock } from "./state/folder-lock.ts";
 import { folderPaths } from "./state/folder.ts";
@@ -20,6 +22,8 @@ export interface Appliance {
   readonly events: EventLog;
   readonly library: ImageLibrary;
   readonly sessions: SessionService;
+  readonly life: SessionLife;
+  readonly garbage: Garbage;
   readonly pis: PiService;
   readonly registry: PiRegistry;
   readonly imports: ImageJobs;
@@ -53,15 +57,12 @@ export async function openAppliance({ dataFolder, purpose }: ApplianceOptions): 
     const database = new StateDatabase(paths.database);
     const events = new EventLog();
     const library = await ImageLibrary.open(paths.images);
-    const disks = new SessionDisks(paths.overlays, library, (session, lun, words) =>
-      events.emit({
-        pi: session.pi,
-        stage: "session",
-        state: "progress",
-        detail: `Disk ${lun} of ${session.id}: ${words}`,
-      }),
-    );
-    const sessions = new SessionService({ database, library, disks, events });
+    const { sessions, life, disks, garbage } = await openSessions({
+      folder: paths.overlays,
+      database,
+      library,
+      events,
+    });
     const registry = new PiRegistry(database.sqlite);
     registry.onTrouble = (detail) => events.emit({ stage: "server", state: "fail", detail });
     registry.onJoin = (from, to) => sessions.movePi(from, to);
@@ -71,6 +72,8 @@ export async function openAppliance({ dataFolder, purpose }: ApplianceOptions): 
       events,
       library,
       sessions,
+      life,
+      garbage,
       registry,
       pis: new PiService({ registry, sessions, library, events }),
       imports,

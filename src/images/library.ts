@@ -208,6 +208,11 @@ export class ImageLibrary {
     }
   }
 
+  /** The file of an image. Throws "unknown-image", also for blank, which has none. */
+  pathOf(nameOrId: string): string {
+    return this.#imagePath(this.#imported(nameOrId).id);
+  }
+
   /** Opens the image for reading, to lie beneath an overlay. Throws "unknown-image", also for blank, which has no file. */
   async openBase(nameOrId: string): Promise<Layer> {
     return openRawFile(this.#imagePath(this.#imported(nameOrId).id), { readOnly: true });

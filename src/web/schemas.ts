@@ -45,6 +45,7 @@ export const SessionSchema = z
     expires_at: z.string().nullable(),
     pi: z.string().nullable(),
     connected_from: z.array(z.string()),
+    initiators: z.array(z.object({ name: z.string(), address: z.string() })),
     allocated_bytes: z.number().int(),
     fenced: z
       .object({ since: z.string(), initiators: z.array(z.string()) })

@@ -39,10 +39,12 @@ export function sessionView(
 ): z.infer<typeof SessionSchema> {
   const { chap_secret: _secret, ...shown } = createdSessionView(appliance, session, portal);
   const fence = appliance.sessions.fenceOf(session.id);
+  const initiators = appliance.sessions.live.initiatorsOf(session.iqn);
   return {
     ...shown,
     pi: session.pi,
-    connected_from: [...appliance.sessions.live.addressesOf(session.iqn)],
+    connected_from: [...new Set(initiators.map(({ address }) => address))],
+    initiators: initiators.map(({ name, address }) => ({ name, address })),
     allocated_bytes: appliance.sessions.allocatedBytes(session),
     fenced: fence && { since: iso(fence.since), initiators: [...fence.initiators] },
   };

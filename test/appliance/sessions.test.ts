@@ -112,11 +112,20 @@ describeWith(["qemu-io", "qemu-img", "iscsi-inq"], "sessions", () => {
     expect(stdout).toBe("");
   });
 
-  test("a session that has expired is removed by itself", async () => {
-    const session = await server.createSession({ image: "blank", size: "8M", ttl_seconds: 1 });
-    const removed = await server.step(({ detail }) => detail === `Session ${session.id} was removed`, 20_000);
-    expect(removed.state).toBe("ok");
-  }, 30_000);
+  test("a session whose time is over is suspended, woken by a login, and removed when nobody comes back", async () => {
+    const session = await server.createSession({
+      image: "blank",
+      size: "8M",
+      ttl_seconds: 1,
+      evict_after_seconds: 1,
+    });
+    const told = (words: string) =>
+      server.step(({ detail }) => detail.startsWith(`Session ${session.id} ${words}`), 20_000);
+    await told("is suspended");
+    expect((await qemuIo(iscsiUrl(session), "read 0 512")).code).toBe(0);
+    await told("was woken");
+    expect((await told("was removed")).state).toBe("ok");
+  }, 60_000);
 
   test("a command makes a session without a server, and the server has it then", async () => {
     const data = join(folder.path, "beside");

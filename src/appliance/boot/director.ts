@@ -84,7 +84,7 @@ export class Director {
     const live = sessions
       .all()
       .filter((session) => session.pi === pi.key)
-      .flatMap((session) => sessions.live.addressesOf(session.iqn));
+      .flatMap((session) => sessions.live.initiatorsOf(session.iqn).map(({ address: from }) => from));
     const other = live.find((from) => from !== address);
     if (other === undefined) return null;
     const mac = neighbourMac(address);

@@ -9,7 +9,7 @@ import {
   type TargetDirectory,
 } from "iscsi-target-ts";
 import { toApplianceError } from "../errors-of-floors.ts";
-import type { EventLog } from "../events.ts";
+import { cleanText, type EventLog } from "../events.ts";
 import { unitNaa, unitSerialNumber } from "../ids.ts";
 import { fenceFix } from "../sessions/initiators.ts";
 import { RepeatFilter } from "./repeat-filter.ts";
@@ -55,14 +55,14 @@ export async function startIscsi(options: IscsiOptions): Promise<IscsiServer> {
 
 function liveOf(server: IscsiServer): LiveConnections {
   return {
-    addressesOf: (iqn) => [
-      ...new Set(
-        server
-          .sessions()
-          .filter(({ targetName }) => targetName === iqn)
-          .map(({ remoteAddress }) => remoteAddress),
-      ),
-    ],
+    initiatorsOf: (iqn) =>
+      server
+        .sessions()
+        .filter(({ targetName }) => targetName === iqn)
+        .map(({ initiatorName, remoteAddress }) => ({
+          name: cleanText(initiatorName),
+          address: remoteAddress,
+        })),
     async disconnect(iqn) {
       await server.disconnect(iqn);
     },

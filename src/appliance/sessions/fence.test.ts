@@ -7,10 +7,11 @@ import { loseOverlayPower } from "../../../test/support/lost-power.ts";
 import { ImageLibrary } from "../../images/library.ts";
 import { EventLog } from "../events.ts";
 import { StateDatabase } from "../state/database.ts";
-import { SessionDisks } from "./disks.ts";
+import type { SessionDisks } from "./disks.ts";
 import { INITIATORS_PER_SESSION_MAX } from "./initiators.ts";
+import { openSessions } from "./open.ts";
 import type { SessionRecord } from "./record.ts";
-import { SessionService } from "./service.ts";
+import type { SessionService } from "./service.ts";
 
 const MIB = 2 ** 20;
 const ONE = "iqn.2026-01.test:one";
@@ -31,9 +32,8 @@ let runs: Computer[] = [];
 async function start(folder: string): Promise<Computer> {
   const database = new StateDatabase(join(folder, "state.db"));
   const library = await ImageLibrary.open(join(folder, "images"));
-  const disks = new SessionDisks(folder, library, () => undefined);
   const events = new EventLog();
-  const sessions = new SessionService({ database, library, disks, events });
+  const { sessions, disks } = await openSessions({ folder, database, library, events });
   const computer = { folder, database, disks, events, sessions };
   runs.push(computer);
   return computer;

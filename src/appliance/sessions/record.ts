@@ -6,8 +6,12 @@ export interface SessionLun {
   /** Id of the image under the overlay, or "blank". */
   readonly image: string;
   readonly sizeBytes: number;
-  /** File name under `overlays/`. */
+  /** File name under `overlays/` of what is written to. It is made at the first login. */
   readonly overlay: string;
+  /** File name of the frozen layer that the overlay lies over; null lies over the image itself. */
+  readonly layer: string | null;
+  /** The overlay was made: from then on its absence is a loss, never a fresh disk. */
+  readonly made: boolean;
 }
 
 export interface SessionRecord extends SessionIdentity {
@@ -24,7 +28,20 @@ export interface SessionRecord extends SessionIdentity {
   readonly createdAt: number;
   /** Unix milliseconds; null lives until it is removed. */
   readonly expiresAt: number | null;
+  /** How long it lives from its making and from every waking; null for ever. */
+  readonly ttlMs: number | null;
+  /** Since when it sleeps: its time was over and nobody was logged in. A login wakes it. */
+  readonly suspendedAt: number | null;
+  /** How long it may sleep before it is removed with its content. */
+  readonly evictAfterMs: number;
+  /** What its overlays and layers may take on the host's disk, in bytes; null as much as there is. */
+  readonly quotaBytes: number | null;
+  /** Id of the session that it was branched from. */
+  readonly branchOf: string | null;
 }
+
+/** A suspended session is kept this long when nobody said another time. */
+export const EVICT_AFTER_MS = 7 * 86_400_000;
 
 /** The name of an image that is none: a disk of zeros of any size. */
 export const BLANK = "blank";

@@ -7,9 +7,11 @@ import { ImageLibrary } from "../../images/library.ts";
 import { EventLog } from "../events.ts";
 import type { Assignment } from "../pis/record.ts";
 import { StateDatabase } from "../state/database.ts";
-import { SessionDisks } from "./disks.ts";
+import type { SessionDisks } from "./disks.ts";
+import { EPHEMERAL_GRACE_MS } from "./fate.ts";
+import { openSessions } from "./open.ts";
 import type { SessionRecord } from "./record.ts";
-import { EPHEMERAL_GRACE_MS, SessionService } from "./service.ts";
+import type { SessionService } from "./service.ts";
 
 const MIB = 2 ** 20;
 const INITIATOR = "iqn.2026-01.test:one";
@@ -23,8 +25,13 @@ let sessions: SessionService;
 async function open(): Promise<void> {
   database = new StateDatabase(join(folder, "state.db"));
   const library = await ImageLibrary.open(join(folder, "images"));
-  disks = new SessionDisks(folder, library, () => undefined);
-  sessions = new SessionService({ database, library, disks, events: new EventLog(), now: () => now });
+  ({ sessions, disks } = await openSessions({
+    folder,
+    database,
+    library,
+    events: new EventLog(),
+    now: () => now,
+  }));
 }
 
 async function close(): Promise<void> {
@@ -149,7 +156,7 @@ test("the sweep gives back the space of an ephemeral session that nobody comes b
 test("a new boot resets an ephemeral session and ends its old connections; the same boot again does not", async () => {
   const ended: string[] = [];
   sessions.live = {
-    addressesOf: () => [],
+    initiatorsOf: () => [],
     disconnect: (iqn) => {
       ended.push(iqn);
       return Promise.resolve();
@@ -174,15 +181,50 @@ test("a new boot leaves a persistent session as it is", async () => {
   expect(await firstByte(session)).toBe(7);
 });
 
-test("a session expires when its time has come and nobody uses it", async () => {
-  const session = await sessions.create({ disks: [{ image: "blank" }], ttlMs: 1000 });
+test("a session is suspended when its time has come and nobody uses it, and removed when nobody comes back", async () => {
+  const session = await sessions.create({ disks: [{ image: "blank" }], ttlMs: 1000, evictAfterMs: 5000 });
   await sessions.enter(session, INITIATOR);
   now += 1000;
   await sessions.sweep();
-  expect(sessions.all()).toHaveLength(1);
+  expect(sessions.get(session.id).suspendedAt).toBeNull();
   await sessions.left(session.id, true);
   await sessions.sweep();
+  expect(sessions.get(session.id).suspendedAt).toBe(now);
+  await close();
+  await open();
+  now += 4999;
+  await sessions.sweep();
+  expect(sessions.all()).toHaveLength(1);
+  now += 1;
+  await sessions.sweep();
   expect(sessions.all()).toEqual([]);
+});
+
+test("a login wakes a suspended session with its content, and its time begins anew", async () => {
+  const session = await sessions.create({ disks: [{ image: "blank", sizeBytes: MIB }], ttlMs: 1000 });
+  await write(session, 7);
+  now += 1000;
+  await sessions.sweep();
+  now += 500;
+  expect(await firstByte(session)).toBe(7);
+  expect(sessions.get(session.id)).toMatchObject({ suspendedAt: null, expiresAt: now + 1000 });
+});
+
+test("an ephemeral session whose time is over is not suspended but removed", async () => {
+  await sessions.create({ disks: [{ image: "blank" }], ttlMs: 1000, ephemeral: true });
+  now += 1000;
+  await sessions.sweep();
+  expect(sessions.all()).toEqual([]);
+});
+
+test("an overlay that was made and is missing refuses the login until the session is reset", async () => {
+  const session = await blank();
+  await write(session, 7);
+  rmSync(join(folder, `${session.id}.qcow2`));
+  expect(await failureOf(sessions.enter(sessions.get(session.id), INITIATOR))).toMatchObject({
+    code: "not-found",
+    fix: expect.stringContaining("session reset"),
+  });
 });
 
 test("a session in use is removed by force alone, and then its files are gone", async () => {
@@ -190,7 +232,7 @@ test("a session in use is removed by force alone, and then its files are gone", 
   await sessions.enter(session, INITIATOR);
   expect(await failureOf(sessions.remove(session.id))).toMatchObject({ code: "in-use" });
   sessions.live = {
-    addressesOf: () => ["10.0.0.7"],
+    initiatorsOf: () => [{ name: "iqn.2026-01.test:one", address: "10.0.0.7" }],
     disconnect: () => sessions.left(session.id, false),
   };
   await sessions.remove(session.iqn, { force: true });
@@ -213,11 +255,12 @@ test("an open appliance closes its disks and gives the folder back", async () =>
   const appliance: Appliance = await openAppliance({ dataFolder, purpose: "a test" });
   const session = await appliance.sessions.create({ disks: [{ image: "blank", sizeBytes: MIB }] });
   await appliance.sessions.enter(session, INITIATOR);
+  const entered = appliance.sessions.get(session.id);
   expect(await failureOf(openAppliance({ dataFolder, purpose: "another" }))).toMatchObject({
     code: "data-folder-locked",
   });
   await appliance.close();
   const again = await openAppliance({ dataFolder, purpose: "another" });
-  expect(again.sessions.get(session.id)).toEqual(session);
+  expect(again.sessions.get(session.id)).toEqual(entered);
   await again.close();
 });

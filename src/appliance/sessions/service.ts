@@ -7,10 +7,13 @@ import type { StateDatabase } from "../state/database.ts";
 import { formatSize } from "../sizes.ts";
 import type { Assignment } from "../pis/record.ts";
 import type { LastEnd } from "../../disk/qcow2/last-end.ts";
-import type { OpenDisk, SessionDisks } from "./disks.ts";
+import { formatDuration } from "../durations.ts";
+import { inUse, type OpenDisk, type SessionDisks } from "./disks.ts";
+import { EPHEMERAL_GRACE_MS, fateOf } from "./fate.ts";
+import type { Garbage } from "./garbage.ts";
 import { type Fence, fenceFix, INITIATORS_PER_SESSION_MAX, InitiatorStore } from "./initiators.ts";
-import { BLANK, type SessionRecord } from "./record.ts";
-import { SessionStore } from "./store.ts";
+import { BLANK, EVICT_AFTER_MS, type SessionRecord } from "./record.ts";
+import type { SessionChange, SessionStore } from "./store.ts";
 
 /** A disk of a session to be: an image, or blank with a size; a larger size than the image's grows the disk. */
 export interface DiskRequest {
@@ -23,17 +26,34 @@ export interface SessionRequest {
   readonly disks: readonly DiskRequest[];
   readonly ephemeral?: boolean | undefined;
   readonly ttlMs?: number | undefined;
+  /** How long it may sleep once its time is over. Default: `EVICT_AFTER_MS`. */
+  readonly evictAfterMs?: number | undefined;
+  readonly quotaBytes?: number | null | undefined;
+}
+
+/** What may be changed in a session that is there; what is not given stays. */
+export interface SessionSettings {
+  readonly quotaBytes?: number | null | undefined;
+  /** From now on; null takes the end away. */
+  readonly ttlMs?: number | null | undefined;
+  readonly evictAfterMs?: number | undefined;
+  readonly ephemeral?: boolean | undefined;
+}
+
+/** An initiator that is logged in. */
+export interface Initiator {
+  /** Its IQN, as it says. */
+  readonly name: string;
+  readonly address: string;
 }
 
 /** Who is logged in, as the iSCSI server knows it; a process that does not serve knows nobody. */
 export interface LiveConnections {
-  addressesOf(iqn: string): readonly string[];
+  initiatorsOf(iqn: string): readonly Initiator[];
   /** Ends the connections of a target and resolves when its disks are closed. */
   disconnect(iqn: string): Promise<void>;
 }
 
-/** A clean logout throws an ephemeral disk away after this long: a tool that logs out and in again keeps it. */
-export const EPHEMERAL_GRACE_MS = 30_000;
 /** One LUN a disk, and a person who wants more than this wants something else. */
 export const DISKS_PER_SESSION_MAX = 16;
 /** Every record is a few hundred bytes in memory; this only stops a script gone mad. */
@@ -41,8 +61,10 @@ export const SESSIONS_MAX = 10_000;
 
 export interface SessionServiceParts {
   readonly database: StateDatabase;
+  readonly store: SessionStore;
   readonly library: ImageLibrary;
   readonly disks: SessionDisks;
+  readonly garbage: Garbage;
   readonly events: EventLog;
   readonly now?: () => number;
 }
@@ -53,11 +75,11 @@ export class SessionService {
   readonly #parts: SessionServiceParts;
   readonly #now: () => number;
   /** Set while serving. */
-  live: LiveConnections = { addressesOf: () => [], disconnect: () => Promise.resolve() };
+  live: LiveConnections = { initiatorsOf: () => [], disconnect: () => Promise.resolve() };
 
   constructor(parts: SessionServiceParts) {
     this.#parts = parts;
-    this.#store = new SessionStore(parts.database.sqlite);
+    this.#store = parts.store;
     this.#initiators = new InitiatorStore(parts.database.sqlite);
     this.#now = parts.now ?? Date.now;
     parts.disks.onOpening = (session, lastEnd) => this.#judgeLastEnd(session, lastEnd);
@@ -93,6 +115,25 @@ export class SessionService {
   /** What the session's overlays take on the host's disk, in bytes. */
   allocatedBytes(session: SessionRecord): number {
     return this.#parts.disks.allocatedBytes(session);
+  }
+
+  /** What counts for the session's quota, in bytes. */
+  chargedBytes(session: SessionRecord): number {
+    return this.#parts.disks.chargedBytes(session);
+  }
+
+  /** Who is logged in to the session, in words for a refusal; empty when nobody is known. */
+  whoUses(session: SessionRecord): string {
+    return this.live
+      .initiatorsOf(session.iqn)
+      .map(({ name, address }) => `${address} (${name})`)
+      .join(", ");
+  }
+
+  /** Throws "bad-request" when there can be no further session. */
+  checkRoom(): void {
+    if (this.all().length >= SESSIONS_MAX)
+      throw new ApplianceError("bad-request", `There are ${SESSIONS_MAX} sessions`, "Remove some first.");
   }
 
   /** Makes a session; on return its record survives a power cut. The disk itself is made at the first login. */
@@ -143,7 +184,7 @@ export class SessionService {
   async mend(): Promise<void> {
     for (const session of this.all().filter((candidate) => this.#parts.disks.wasLeftOpen(candidate))) {
       try {
-        await this.#parts.disks.acquire(session);
+        await this.#parts.disks.acquire(session.id, () => session);
         await this.#letGo(session.id);
       } catch (error) {
         this.#say(
@@ -177,7 +218,7 @@ export class SessionService {
   }
 
   /**
-   * Opens the disks for a login. Every call that does not throw wants one `left`.
+   * Opens the disks for a login; a suspended session wakes. Every call that does not throw wants one `left`.
    * Throws ApplianceError "fenced" for an initiator that used the disks when this computer lost power.
    */
   async enter(session: SessionRecord, initiator: string): Promise<readonly OpenDisk[]> {
@@ -185,7 +226,7 @@ export class SessionService {
     const { loggedOutAt, persistent } = session;
     if (!persistent && loggedOutAt !== null && this.#now() - loggedOutAt >= EPHEMERAL_GRACE_MS)
       await this.#throwAway(session, "a logout");
-    const disks = await this.#parts.disks.acquire(session);
+    const disks = await this.#parts.disks.acquire(session.id, () => this.get(session.id));
     try {
       // The opening may have found the loss of power.
       this.refuseFenced(session, initiator);
@@ -201,6 +242,7 @@ export class SessionService {
       throw error;
     }
     this.#keepIfEphemeral(session.id, { loggedOutAt: null });
+    this.#wake(session.id);
     return disks;
   }
 
@@ -270,6 +312,15 @@ export class SessionService {
     }
   }
 
+  /** A suspended session begins its time anew. */
+  #wake(id: string): void {
+    const session = this.#store.byId(id);
+    if (!session || session.suspendedAt === null) return;
+    const expiresAt = session.ttlMs === null ? null : this.#now() + session.ttlMs;
+    this.#keep(id, { suspendedAt: null, expiresAt });
+    this.#say("ok", `Session ${id} was woken by a login`, session.pi);
+  }
+
   /** Only an ephemeral session goes by its last logout: for the others nothing need be written. */
   #keepIfEphemeral(id: string, change: { readonly loggedOutAt: number | null }): void {
     const session = this.#store.byId(id);
@@ -277,7 +328,7 @@ export class SessionService {
   }
 
   /** A database that cannot be written (the disk is full) keeps nobody from a disk that is there: it is told. */
-  #keep(id: string, change: Parameters<SessionStore["update"]>[1]): void {
+  #keep(id: string, change: SessionChange): void {
     try {
       this.#store.update(id, change);
     } catch (error) {
@@ -292,46 +343,91 @@ export class SessionService {
    */
   async remove(idOrIqn: string, { force = false } = {}): Promise<void> {
     const session = this.get(idOrIqn);
-    const from = this.live.addressesOf(session.iqn);
-    if (!force && (from.length > 0 || this.#parts.disks.isOpen(session.id)))
+    if (!force && (this.live.initiatorsOf(session.iqn).length > 0 || this.#parts.disks.isOpen(session.id)))
       throw new ApplianceError(
         "in-use",
-        `Session ${session.id} is logged in${from.length > 0 ? ` from ${from.join(", ")}` : ""}`,
+        inUse(session.id, this.whoUses(session)).message,
         "Log out there first, or remove it with --force.",
       );
-    this.#store.remove(session.id);
+    const doing = this.#parts.disks.busyWith(session.id);
+    if (doing !== undefined)
+      throw new ApplianceError("in-use", `Session ${session.id} is ${doing}`, "Remove it when that is done.");
+    this.#store.remove(session.id, () => this.#parts.garbage.noteUnused(session.luns));
     this.#initiators.forgetSession(session.id);
     await this.live.disconnect(session.iqn);
-    await this.#parts.disks.discard(session);
-    await this.#parts.database.syncToDisk();
+    await this.#parts.disks.alone(
+      session.id,
+      () => undefined,
+      () => this.whoUses(session),
+      () => this.#parts.garbage.collect(),
+    );
     this.#say("ok", `Session ${session.id} was removed`, session.pi);
   }
 
-  /** Removes what has expired and throws away what ephemeral sessions left; called about every ten seconds. */
+  /** Changes settings; a quota counts at once, also for who is logged in. */
+  async change(idOrIqn: string, settings: SessionSettings): Promise<SessionRecord> {
+    const { id, pi } = this.get(idOrIqn);
+    const { quotaBytes, ttlMs, evictAfterMs, ephemeral } = settings;
+    const changed = this.#store.update(id, {
+      ...(quotaBytes !== undefined && { quotaBytes }),
+      ...(ttlMs !== undefined && {
+        ttlMs,
+        suspendedAt: null,
+        expiresAt: ttlMs === null ? null : this.#now() + ttlMs,
+      }),
+      ...(evictAfterMs !== undefined && { evictAfterMs }),
+      ...(ephemeral !== undefined && { persistent: !ephemeral }),
+    });
+    await this.#parts.database.syncToDisk();
+    if (quotaBytes !== undefined) this.#parts.disks.changeQuota(id, quotaBytes);
+    this.#say("ok", `Session ${id} was changed`, pi);
+    return changed ?? this.get(id);
+  }
+
+  /**
+   * Suspends what has expired, removes what has slept its time, throws away what ephemeral sessions left, and looks at
+   * the quotas; called about every ten seconds. Nothing happens to a session while someone is logged in.
+   */
   async sweep(): Promise<void> {
-    const now = this.#now();
+    this.#parts.disks.lookAtQuotas();
     for (const session of this.all()) {
-      if (this.#parts.disks.isOpen(session.id)) continue;
-      if (session.expiresAt !== null && session.expiresAt <= now) await this.remove(session.id);
-      else if (
-        !session.persistent &&
-        session.loggedOutAt !== null &&
-        now - session.loggedOutAt >= EPHEMERAL_GRACE_MS
-      )
-        await this.#throwAway(session, "a logout");
+      const { id, pi } = session;
+      if (this.#parts.disks.isOpen(id) || this.#parts.disks.busyWith(id) !== undefined) continue;
+      switch (fateOf(session, this.#now())) {
+        case "suspend": {
+          this.#keep(id, { suspendedAt: this.#now() });
+          const kept = formatDuration(session.evictAfterMs);
+          this.#say(
+            "ok",
+            `Session ${id} is suspended: its time was over. A login within ${kept} wakes it`,
+            pi,
+          );
+          break;
+        }
+        case "evict":
+          await this.remove(id);
+          break;
+        case "begin anew":
+          await this.#throwAway(session, "a logout");
+          break;
+        case "stay":
+          break;
+      }
     }
   }
 
-  async #add({ disks, ephemeral, ttlMs }: SessionRequest, pi: string | null): Promise<SessionRecord> {
+  async #add(request: SessionRequest, pi: string | null): Promise<SessionRecord> {
+    const { disks, ephemeral, ttlMs, evictAfterMs, quotaBytes } = request;
     if (disks.length === 0 || disks.length > DISKS_PER_SESSION_MAX)
       throw new ApplianceError("bad-request", `A session has 1 to ${DISKS_PER_SESSION_MAX} disks`);
-    if (this.all().length >= SESSIONS_MAX)
-      throw new ApplianceError("bad-request", `There are ${SESSIONS_MAX} sessions`, "Remove some first.");
+    this.checkRoom();
     const identity = newSessionIdentity();
     const luns = disks.map((disk, lun) => ({
       lun,
       ...this.#resolve(disk),
       overlay: lun === 0 ? `${identity.id}.qcow2` : `${identity.id}-${lun}.qcow2`,
+      layer: null,
+      made: false,
     }));
     const now = this.#now();
     const record: SessionRecord = {
@@ -343,6 +439,11 @@ export class SessionService {
       loggedOutAt: null,
       createdAt: now,
       expiresAt: ttlMs === undefined ? null : now + ttlMs,
+      ttlMs: ttlMs ?? null,
+      suspendedAt: null,
+      evictAfterMs: evictAfterMs ?? EVICT_AFTER_MS,
+      quotaBytes: quotaBytes ?? null,
+      branchOf: null,
     };
     this.#store.add(record);
     await this.#parts.database.syncToDisk();
@@ -373,7 +474,12 @@ export class SessionService {
 
   async #throwAway(session: SessionRecord, cause: string): Promise<void> {
     await this.live.disconnect(session.iqn);
-    await this.#parts.disks.discard(session);
+    await this.#parts.disks.alone(
+      session.id,
+      () => session,
+      () => this.whoUses(session),
+      () => this.#parts.garbage.freshDisks(session.id),
+    );
     this.#keepIfEphemeral(session.id, { loggedOutAt: null });
     this.#say("ok", `Ephemeral session ${session.id} begins anew after ${cause}`, session.pi);
   }

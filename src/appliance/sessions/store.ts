@@ -1,6 +1,7 @@
 /** Session records in SQLite, with a copy in memory: a login asks for them and must not wait. */
 import type { Database } from "bun:sqlite";
-import type { SessionLun, SessionRecord } from "./record.ts";
+import { ApplianceError } from "../errors.ts";
+import { EVICT_AFTER_MS, type SessionLun, type SessionRecord } from "./record.ts";
 
 interface SessionRow {
   id: string;
@@ -15,6 +16,11 @@ interface SessionRow {
   logged_out_at: number | null;
   created_at: number;
   expires_at: number | null;
+  quota_bytes: number | null;
+  ttl_ms: number | null;
+  suspended_at: number | null;
+  evict_after_ms: number | null;
+  branch_of: string | null;
 }
 
 interface LunRow {
@@ -23,7 +29,25 @@ interface LunRow {
   image: string;
   size_bytes: number;
   overlay: string;
+  layer: string | null;
+  made: number;
 }
+
+/** What may change in a record; its identity and its disks do not, or by `changeDisks` alone. */
+export type SessionChange = Partial<
+  Pick<
+    SessionRecord,
+    | "persistent"
+    | "bootId"
+    | "loggedOutAt"
+    | "expiresAt"
+    | "ttlMs"
+    | "suspendedAt"
+    | "evictAfterMs"
+    | "quotaBytes"
+    | "pi"
+  >
+>;
 
 export class SessionStore {
   readonly #sqlite: Database;
@@ -65,8 +89,9 @@ export class SessionStore {
     this.#sqlite.transaction(() => {
       this.#sqlite
         .query(
-          `INSERT INTO sessions (id, iqn, chap_user, chap_secret, naa, serial_number, persistent, pi, boot_id, logged_out_at, created_at, expires_at)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+          `INSERT INTO sessions (id, iqn, chap_user, chap_secret, naa, serial_number, persistent, pi, boot_id, logged_out_at,
+             created_at, expires_at, quota_bytes, ttl_ms, suspended_at, evict_after_ms, branch_of)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
         )
         .run(
           record.id,
@@ -81,37 +106,90 @@ export class SessionStore {
           record.loggedOutAt,
           record.createdAt,
           record.expiresAt,
+          record.quotaBytes,
+          record.ttlMs,
+          record.suspendedAt,
+          record.evictAfterMs,
+          record.branchOf,
         );
       const insertLun = this.#sqlite.query(
-        "INSERT INTO luns (session_id, lun, image, size_bytes, overlay) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO luns (session_id, lun, image, size_bytes, overlay, layer, made) VALUES (?, ?, ?, ?, ?, ?, ?)",
       );
-      for (const { lun, image, sizeBytes, overlay } of record.luns)
-        insertLun.run(record.id, lun, image, sizeBytes, overlay);
+      for (const { lun, image, sizeBytes, overlay, layer, made } of record.luns)
+        insertLun.run(record.id, lun, image, sizeBytes, overlay, layer, Number(made));
     })();
     this.#remember(record);
   }
 
   /** Changes what may change in a record: never its identity. It counts also when the database cannot be written. */
-  update(
-    id: string,
-    change: Partial<Pick<SessionRecord, "persistent" | "bootId" | "loggedOutAt" | "expiresAt" | "pi">>,
-  ): SessionRecord | undefined {
+  update(id: string, change: SessionChange): SessionRecord | undefined {
     const old = this.#byId.get(id);
     if (!old) return undefined;
     const record = { ...old, ...change };
     this.#remember(record);
     this.#sqlite
       .query(
-        "UPDATE sessions SET persistent = ?, boot_id = ?, logged_out_at = ?, expires_at = ?, pi = ? WHERE id = ?",
+        `UPDATE sessions SET persistent = ?, boot_id = ?, logged_out_at = ?, expires_at = ?, pi = ?,
+           quota_bytes = ?, ttl_ms = ?, suspended_at = ?, evict_after_ms = ? WHERE id = ?`,
       )
-      .run(Number(record.persistent), record.bootId, record.loggedOutAt, record.expiresAt, record.pi, id);
+      .run(
+        Number(record.persistent),
+        record.bootId,
+        record.loggedOutAt,
+        record.expiresAt,
+        record.pi,
+        record.quotaBytes,
+        record.ttlMs,
+        record.suspendedAt,
+        record.evictAfterMs,
+        id,
+      );
     return record;
   }
 
-  remove(id: string): void {
+  /**
+   * Puts a session on other files, together with what `before` and `after` write to the database around it: all of it
+   * or nothing, also in memory. What comes to refer to a layer must come after the layer, what drops one last.
+   */
+  changeDisks(
+    id: string,
+    luns: readonly SessionLun[],
+    { before, after }: { readonly before?: () => void; readonly after?: () => void } = {},
+  ): SessionRecord {
+    const old = this.#byId.get(id);
+    if (!old) throw new ApplianceError("not-found", `There is no session ${id}`, "pinetboot session list");
+    this.#sqlite.transaction(() => {
+      const update = this.#sqlite.query(
+        "UPDATE luns SET overlay = ?, layer = ?, made = ? WHERE session_id = ? AND lun = ?",
+      );
+      before?.();
+      for (const { lun, overlay, layer, made } of luns) update.run(overlay, layer, Number(made), id, lun);
+      after?.();
+    })();
+    const record = { ...old, luns };
+    this.#remember(record);
+    return record;
+  }
+
+  /** Notes that the overlay of a disk is there from now on. It counts also when the database cannot be written. */
+  markMade(id: string, lun: number): void {
+    const old = this.#byId.get(id);
+    if (!old) return;
+    this.#remember({
+      ...old,
+      luns: old.luns.map((disk) => (disk.lun === lun ? { ...disk, made: true } : disk)),
+    });
+    this.#sqlite.query("UPDATE luns SET made = 1 WHERE session_id = ? AND lun = ?").run(id, lun);
+  }
+
+  /** Removes a record, together with what `also` writes to the database after it. */
+  remove(id: string, also: () => void): void {
     const record = this.#byId.get(id);
     if (!record) return;
-    this.#sqlite.query("DELETE FROM sessions WHERE id = ?").run(id);
+    this.#sqlite.transaction(() => {
+      this.#sqlite.query("DELETE FROM sessions WHERE id = ?").run(id);
+      also();
+    })();
     this.#byId.delete(id);
     this.#byIqn.delete(record.iqn);
     this.#byUser.delete(record.chapUser);
@@ -137,6 +215,8 @@ function recordOf(row: SessionRow, luns: readonly LunRow[]): SessionRecord {
       image: lun.image,
       sizeBytes: lun.size_bytes,
       overlay: lun.overlay,
+      layer: lun.layer,
+      made: lun.made !== 0,
     })),
     persistent: row.persistent !== 0,
     pi: row.pi,
@@ -144,5 +224,10 @@ function recordOf(row: SessionRow, luns: readonly LunRow[]): SessionRecord {
     loggedOutAt: row.logged_out_at,
     createdAt: row.created_at,
     expiresAt: row.expires_at,
+    quotaBytes: row.quota_bytes,
+    ttlMs: row.ttl_ms,
+    suspendedAt: row.suspended_at,
+    evictAfterMs: row.evict_after_ms ?? EVICT_AFTER_MS,
+    branchOf: row.branch_of,
   };
 }

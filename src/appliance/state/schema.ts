@@ -54,6 +54,38 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (session_id, name)
   ) STRICT, WITHOUT ROWID;
   `,
+  // Frozen layers, snapshots and branches; quota, suspension. A file named in "leaving" goes unless something needs it.
+  `
+  CREATE TABLE layers (
+    file       TEXT PRIMARY KEY,
+    parent     TEXT REFERENCES layers (file),
+    image      TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    created_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE snapshots (
+    id         TEXT PRIMARY KEY,
+    session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    name       TEXT NOT NULL,
+    live       INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    UNIQUE (session_id, name)
+  ) STRICT;
+  CREATE TABLE snapshot_luns (
+    snapshot_id TEXT NOT NULL REFERENCES snapshots (id) ON DELETE CASCADE,
+    lun         INTEGER NOT NULL,
+    layer       TEXT REFERENCES layers (file),
+    PRIMARY KEY (snapshot_id, lun)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE leaving (file TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+  ALTER TABLE luns ADD COLUMN layer TEXT REFERENCES layers (file);
+  ALTER TABLE luns ADD COLUMN made INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE sessions ADD COLUMN quota_bytes INTEGER;
+  ALTER TABLE sessions ADD COLUMN ttl_ms INTEGER;
+  ALTER TABLE sessions ADD COLUMN suspended_at INTEGER;
+  ALTER TABLE sessions ADD COLUMN evict_after_ms INTEGER;
+  ALTER TABLE sessions ADD COLUMN branch_of TEXT;
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
