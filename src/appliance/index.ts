@@ -14,6 +14,7 @@ export { explainBindError } from "./serve/bind-errors.ts";
 export { DHCP_MODES, type DhcpMode } from "./serve/dhcp.ts";
 export { type ServeOptions, type Serving, startServing } from "./serve/serving.ts";
 export type { BuildLine } from "./serve/shim-keeper.ts";
+export type { Snapshot } from "./sessions/catalogue.ts";
 export { BLANK, type SessionRecord } from "./sessions/record.ts";
 export type { DiskRequest } from "./sessions/service.ts";
 export { formatSize, parseSize } from "./sizes.ts";

@@ -1,5 +1,5 @@
 /** Flags that many commands have, and how their words are read. */
-import { ApplianceError, defaultDataFolder } from "../appliance/index.ts";
+import { ApplianceError, defaultDataFolder, parseDuration, parseSize } from "../appliance/index.ts";
 import { resolve } from "node:path";
 
 export const dataFlag = {
@@ -31,6 +31,23 @@ export function dataFolderOf({ data }: { readonly data?: string }): string {
 
 /** A word as it is. */
 export const text = (word: string): string => word;
+
+/** A flag for a size like 512M, kept as the word that it is. */
+export const sizeFlag = (brief: string) =>
+  ({
+    kind: "parsed",
+    parse: (word: string) => {
+      parseSize(word);
+      return word;
+    },
+    brief,
+    placeholder: "size",
+    optional: true,
+  }) as const;
+
+/** A flag for a time like 2h, in milliseconds. */
+export const timeFlag = (brief: string) =>
+  ({ kind: "parsed", parse: parseDuration, brief, placeholder: "time", optional: true }) as const;
 
 /** A port number; 0 is any. */
 export function port(word: string): number {

@@ -9,6 +9,7 @@ import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { piRoutes } from "./routes/pis.ts";
+import { sessionLifeRoutes } from "./routes/session-life.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
 
 /** Makes the API over what is open. */
@@ -24,7 +25,7 @@ export function createApi(
     c.header("cross-origin-resource-policy", "same-origin");
     c.header("content-security-policy", "default-src 'none'; style-src 'self'; frame-ancestors 'none'");
   });
-  for (const routes of [sessionRoutes, imageRoutes, piRoutes, eventRoutes, healthRoutes])
+  for (const routes of [sessionRoutes, sessionLifeRoutes, imageRoutes, piRoutes, eventRoutes, healthRoutes])
     app.route("/api", routes(context) as OpenAPIHono<ApiEnv>);
   app.doc31("/api/openapi.json", {
     openapi: "3.1.0",

@@ -11,4 +11,5 @@ export {
   PiSchema,
   SessionSchema,
 } from "./schemas.ts";
+export { SnapshotSchema } from "./session-schemas.ts";
 export { type ApiServer, listenTcp, listenUnix } from "./server.ts";

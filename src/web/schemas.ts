@@ -1,14 +1,12 @@
 /** What the API takes and gives. Names are scsipub's: snake_case, sizes in bytes, times in ISO 8601. */
 import { z } from "@hono/zod-openapi";
+import { Seconds, Size } from "./session-schemas.ts";
 import { BOOT_MODES, ERROR_CODES, SHIM_VARIANTS, STAGE_STATES } from "../appliance/index.ts";
 
 const NAME_MAX_CHARS = 256;
 const PATH_MAX_CHARS = 4096;
 
 const ImageName = z.string().min(1).max(NAME_MAX_CHARS).openapi({ example: "blank" });
-const Size = z
-  .union([z.string().max(32), z.number().int().positive()])
-  .openapi({ description: "Like 512M or 16G; a number is bytes", example: "1G" });
 
 export const SessionCreateSchema = z
   .object({
@@ -20,7 +18,13 @@ export const SessionCreateSchema = z
       .openapi({ description: "One disk each, as LUN 0, 1, ..." }),
     size: Size.optional(),
     ephemeral: z.boolean().optional(),
-    ttl_seconds: z.number().int().positive().optional(),
+    ttl_seconds: Seconds.optional().openapi({
+      description: "Suspended after this time, when nobody uses it",
+    }),
+    evict_after_seconds: Seconds.optional().openapi({
+      description: "Removed after this time of suspension; a login wakes it before (default: 7 days)",
+    }),
+    quota: Size.optional().openapi({ description: "What it may take on the host's disk" }),
   })
   .refine((body) => (body.image === undefined) !== (body.images === undefined), {
     message: "Give either image or images",
@@ -47,6 +51,19 @@ export const SessionSchema = z
     connected_from: z.array(z.string()),
     initiators: z.array(z.object({ name: z.string(), address: z.string() })),
     allocated_bytes: z.number().int(),
+    used_bytes: z
+      .number()
+      .int()
+      .openapi({ description: "What counts for the quota: overlays, layers, snapshots" }),
+    quota_bytes: z.number().int().nullable(),
+    state: z.enum(["idle", "in-use", "busy", "suspended"]),
+    suspended_at: z.string().nullable(),
+    evict_at: z
+      .string()
+      .nullable()
+      .openapi({ description: "When it is removed unless someone logs in before" }),
+    branch_of: z.string().nullable(),
+    snapshots: z.array(z.string()),
     fenced: z
       .object({ since: z.string(), initiators: z.array(z.string()) })
       .nullable()

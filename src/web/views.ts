@@ -6,8 +6,11 @@ import {
   type ImportJob,
   type PiView,
   type SessionRecord,
+  type Snapshot,
 } from "../appliance/index.ts";
 import type { CreatedSessionSchema, ImageSchema, ImportSchema, PiSchema, SessionSchema } from "./schemas.ts";
+
+import type { SnapshotSchema } from "./session-schemas.ts";
 
 type LibraryImage = ReturnType<Appliance["library"]["list"]>[number];
 
@@ -46,8 +49,20 @@ export function sessionView(
     connected_from: [...new Set(initiators.map(({ address }) => address))],
     initiators: initiators.map(({ name, address }) => ({ name, address })),
     allocated_bytes: appliance.sessions.allocatedBytes(session),
+    used_bytes: appliance.sessions.chargedBytes(session),
+    quota_bytes: session.quotaBytes,
+    state: appliance.sessions.stateOf(session),
+    suspended_at: session.suspendedAt === null ? null : iso(session.suspendedAt),
+    evict_at: session.suspendedAt === null ? null : iso(session.suspendedAt + session.evictAfterMs),
+    branch_of: session.branchOf,
+    snapshots: appliance.life.snapshots(session.id).map(({ name }) => name),
     fenced: fence && { since: iso(fence.since), initiators: [...fence.initiators] },
   };
+}
+
+export function snapshotView(snapshot: Snapshot): z.infer<typeof SnapshotSchema> {
+  const { id, name, session, live, createdAt } = snapshot;
+  return { id, name, session, created_at: iso(createdAt), crash_consistent: live };
 }
 
 export function imageView(image: LibraryImage): z.infer<typeof ImageSchema> {

@@ -138,6 +138,7 @@ test("the description of the API names every path and is version 3.1", async () 
     "delete /api/imports/{id}",
     "delete /api/pis/{key}",
     "delete /api/sessions/{id}",
+    "delete /api/sessions/{id}/snapshots/{snapshot}",
     "get /api/events",
     "get /api/health",
     "get /api/images",
@@ -148,8 +149,15 @@ test("the description of the API names every path and is version 3.1", async () 
     "get /api/pis/{key}",
     "get /api/sessions",
     "get /api/sessions/{id}",
+    "get /api/sessions/{id}/snapshots",
+    "patch /api/sessions/{id}",
     "post /api/images",
     "post /api/sessions",
+    "post /api/sessions/{id}/branch",
+    "post /api/sessions/{id}/reset",
+    "post /api/sessions/{id}/restore",
+    "post /api/sessions/{id}/snapshots",
+    "post /api/sessions/{id}/unfence",
     "put /api/pis/{key}/assignment",
   ]);
 });

@@ -12,7 +12,7 @@ import { inUse, type OpenDisk, type SessionDisks } from "./disks.ts";
 import { EPHEMERAL_GRACE_MS, fateOf } from "./fate.ts";
 import type { Garbage } from "./garbage.ts";
 import { type Fence, fenceFix, INITIATORS_PER_SESSION_MAX, InitiatorStore } from "./initiators.ts";
-import { BLANK, EVICT_AFTER_MS, type SessionRecord } from "./record.ts";
+import { BLANK, EVICT_AFTER_MS, type SessionLun, type SessionRecord } from "./record.ts";
 import type { SessionChange, SessionStore } from "./store.ts";
 
 /** A disk of a session to be: an image, or blank with a size; a larger size than the image's grows the disk. */
@@ -120,6 +120,13 @@ export class SessionService {
   /** What counts for the session's quota, in bytes. */
   chargedBytes(session: SessionRecord): number {
     return this.#parts.disks.chargedBytes(session);
+  }
+
+  /** What is with a session now: somebody is logged in, something long is done with it, it sleeps, or none of it. */
+  stateOf({ id, suspendedAt }: SessionRecord): "idle" | "in-use" | "busy" | "suspended" {
+    if (this.#parts.disks.isOpen(id)) return "in-use";
+    if (this.#parts.disks.busyWith(id) !== undefined) return "busy";
+    return suspendedAt === null ? "idle" : "suspended";
   }
 
   /** Who is logged in to the session, in words for a refusal; empty when nobody is known. */
@@ -422,13 +429,11 @@ export class SessionService {
       throw new ApplianceError("bad-request", `A session has 1 to ${DISKS_PER_SESSION_MAX} disks`);
     this.checkRoom();
     const identity = newSessionIdentity();
-    const luns = disks.map((disk, lun) => ({
-      lun,
-      ...this.#resolve(disk),
-      overlay: lun === 0 ? `${identity.id}.qcow2` : `${identity.id}-${lun}.qcow2`,
-      layer: null,
-      made: false,
-    }));
+    const luns = disks.map((disk, lun): SessionLun => {
+      const { image, sizeBytes } = this.#resolve(disk);
+      const overlay = lun === 0 ? `${identity.id}.qcow2` : `${identity.id}-${lun}.qcow2`;
+      return { lun, image, sizeBytes, overlay, layer: null, made: false };
+    });
     const now = this.#now();
     const record: SessionRecord = {
       ...identity,

@@ -175,10 +175,8 @@ export class SessionStore {
   markMade(id: string, lun: number): void {
     const old = this.#byId.get(id);
     if (!old) return;
-    this.#remember({
-      ...old,
-      luns: old.luns.map((disk) => (disk.lun === lun ? { ...disk, made: true } : disk)),
-    });
+    const luns = old.luns.map((disk) => (disk.lun === lun ? madeLun(disk) : disk));
+    this.#remember({ ...old, luns });
     this.#sqlite.query("UPDATE luns SET made = 1 WHERE session_id = ? AND lun = ?").run(id, lun);
   }
 
@@ -230,4 +228,8 @@ function recordOf(row: SessionRow, luns: readonly LunRow[]): SessionRecord {
     evictAfterMs: row.evict_after_ms ?? EVICT_AFTER_MS,
     branchOf: row.branch_of,
   };
+}
+
+function madeLun(lun: SessionLun): SessionLun {
+  return { ...lun, made: true };
 }

@@ -1,19 +1,20 @@
 /** `pinetboot session ...` */
 import { buildCommand, buildRouteMap } from "@stricli/core";
 import { z } from "zod";
-import { formatSize, parseDuration, parseSize } from "../../appliance/index.ts";
 import { CreatedSessionSchema, SessionSchema } from "../../web/index.ts";
 import { call, order, withApi } from "../backend.ts";
-import { type CommonFlags, commonFlags, text } from "../flags.ts";
+import { type CommonFlags, commonFlags, sizeFlag, text, timeFlag } from "../flags.ts";
 import { printJson, printTable } from "../output.ts";
-
-type CreatedSession = z.infer<typeof CreatedSessionSchema>;
+import { branch, reset, restore, set, snapshot, snapshotRemove, snapshots } from "./session-life.ts";
+import { keptText, lunText, printCreated, printSession, usedFromText, usedText } from "./session-text.ts";
 
 interface CreateFlags extends CommonFlags {
   readonly image?: readonly string[];
   readonly size?: string;
   readonly ephemeral: boolean;
   readonly ttl?: number;
+  readonly "evict-after"?: number;
+  readonly quota?: string;
 }
 
 const create = buildCommand({
@@ -34,29 +35,18 @@ const create = buildCommand({
         optional: true,
         variadic: true,
       },
-      size: {
-        kind: "parsed",
-        parse: (word: string) => {
-          parseSize(word);
-          return word;
-        },
-        brief: "Size of the disk, like 512M or 16G (default: the image's; blank has 4G)",
-        placeholder: "size",
-        optional: true,
-      },
+      size: sizeFlag("Size of the disk, like 512M or 16G (default: the image's; blank has 4G)"),
       ephemeral: {
         kind: "boolean",
         brief: "Throw away what was written after a clean logout",
         default: false,
         withNegated: false,
       },
-      ttl: {
-        kind: "parsed",
-        parse: parseDuration,
-        brief: "Remove it after this time, like 2h or 7d",
-        placeholder: "time",
-        optional: true,
-      },
+      ttl: timeFlag("Suspend it after this time, like 2h or 7d, when nobody uses it"),
+      "evict-after": timeFlag(
+        "Remove it after this time of suspension (default: 7d); a login wakes it before",
+      ),
+      quota: sizeFlag("What it may take on this computer's disk, like 2G (default: as much as there is)"),
     },
   },
   async func(flags: CreateFlags) {
@@ -71,6 +61,10 @@ const create = buildCommand({
             : { images: images.map((image) => ({ image, size: flags.size })) }),
           ephemeral: flags.ephemeral,
           ...(flags.ttl !== undefined && { ttl_seconds: Math.ceil(flags.ttl / 1000) }),
+          ...(flags["evict-after"] !== undefined && {
+            evict_after_seconds: Math.ceil(flags["evict-after"] / 1000),
+          }),
+          ...(flags.quota !== undefined && { quota: flags.quota }),
         },
       }),
     );
@@ -78,18 +72,6 @@ const create = buildCommand({
     else printCreated(session);
   },
 });
-
-function printCreated(session: CreatedSession): void {
-  console.log(`Session ${session.id}: ${session.luns.map(lunText).join(", ")}
-
-  target   ${session.iqn}
-  portal   ${session.portal}
-  user     ${session.chap_user}
-  secret   ${session.chap_secret}
-
-With QEMU's tools:
-  qemu-img info 'iscsi://${session.chap_user}%${session.chap_secret}@${session.portal}/${session.iqn}/0'`);
-}
 
 const list = buildCommand({
   docs: { brief: "List the sessions", fullDescription: "Example:\n  pinetboot session list" },
@@ -105,16 +87,31 @@ const list = buildCommand({
         [
           { title: "ID", value: ({ id }) => id },
           { title: "DISKS", value: ({ luns }) => luns.map(lunText).join(", ") },
-          { title: "WRITTEN", value: (session) => formatSize(session.allocated_bytes) },
+          { title: "WRITTEN", value: usedText },
           { title: "FOR", value: ({ pi }) => pi ?? "-" },
           { title: "IN USE FROM", value: usedFromText },
-          {
-            title: "KEPT",
-            value: ({ persistent, expires_at }) => (persistent ? (expires_at ?? "yes") : "no"),
-          },
+          { title: "KEPT", value: keptText },
         ],
         "There are no sessions. Make one: pinetboot session create",
       );
+  },
+});
+
+const info = buildCommand({
+  docs: { brief: "Show one session", fullDescription: "Example:\n  pinetboot session info k3v9x2m1qa" },
+  parameters: {
+    flags: commonFlags,
+    positional: {
+      kind: "tuple",
+      parameters: [{ brief: "Id or IQN of the session", parse: text, placeholder: "id" }],
+    },
+  },
+  async func(flags: CommonFlags, id: string) {
+    const session = await withApi(flags, "session info", (api) =>
+      call(api, "GET", `/api/sessions/${encodeURIComponent(id)}`, { schema: SessionSchema }),
+    );
+    if (flags.json) printJson(session);
+    else printSession(session);
   },
 });
 
@@ -168,16 +165,20 @@ const unfence = buildCommand({
   },
 });
 
-function usedFromText({ connected_from, fenced }: z.infer<typeof SessionSchema>): string {
-  const words = [...connected_from, ...(fenced ? [`(kept out: ${fenced.initiators.join(", ")})`] : [])];
-  return words.join(", ") || "-";
-}
-
-function lunText({ image, size_bytes }: CreatedSession["luns"][number]): string {
-  return `${image} ${formatSize(size_bytes)}`;
-}
-
 export const sessionRoutes = buildRouteMap({
-  routes: { create, list, remove, unfence },
+  routes: {
+    create,
+    list,
+    info,
+    set,
+    reset,
+    snapshot,
+    snapshots,
+    "snapshot-remove": snapshotRemove,
+    restore,
+    branch,
+    remove,
+    unfence,
+  },
   docs: { brief: "Disks over iSCSI for any initiator" },
 });

@@ -1,6 +1,7 @@
 /** `/api/sessions`: scsipub's calls. */
 import { createRoute, z } from "@hono/zod-openapi";
-import { ApplianceError, type DiskRequest, parseSize } from "../../appliance/index.ts";
+import { ApplianceError, type DiskRequest } from "../../appliance/index.ts";
+import { bytesOf, msOf } from "../amounts.ts";
 import { type ApiContext, newRouter } from "../context.ts";
 import { portalFor } from "../portal.ts";
 import { problems } from "../problem.ts";
@@ -70,7 +71,9 @@ export function sessionRoutes({ appliance, serving }: ApiContext) {
       const session = await appliance.sessions.create({
         disks: disksOf(body),
         ephemeral: body.ephemeral,
-        ttlMs: body.ttl_seconds === undefined ? undefined : body.ttl_seconds * 1000,
+        ttlMs: msOf(body.ttl_seconds),
+        evictAfterMs: msOf(body.evict_after_seconds),
+        quotaBytes: bytesOf(body.quota),
       });
       return c.json(createdSessionView(appliance, session, portal(c.req.url)), 201);
     })
@@ -104,8 +107,4 @@ function disksOf({ image, images, size }: z.infer<typeof SessionCreateSchema>): 
   return (images ?? []).map((disk) =>
     typeof disk === "string" ? { image: disk } : { image: disk.image, sizeBytes: bytesOf(disk.size) },
   );
-}
-
-function bytesOf(size: string | number | undefined): number | undefined {
-  return size === undefined ? undefined : parseSize(String(size));
 }
