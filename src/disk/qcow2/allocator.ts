@@ -1,9 +1,10 @@
 /**
  * Which clusters of the file are in use: the refcount table, its blocks, and what is free.
  *
- * Every cluster has one owner, so a refcount is 0 or 1. It is raised before anything points to the cluster and
- * lowered after nothing does any more (see `commit.ts` for the order on stable storage), so that an end at any
- * moment leaves refcounts that are too high (leaks), never too low.
+ * Every cluster has one owner, so a refcount is 0 or 1. It is raised before a table points to the cluster and lowered
+ * after none does any more (see `metadata.ts` for the order on stable storage), so that a loss of power at any moment
+ * leaves refcounts that are too high (leaks), never too low. In between they are kept here and written together by
+ * `writeRefcounts`, once for each commit: what a kill then leaves in the file is counted anew at the next opening.
  */
 import { DiskError } from "../disk-error.ts";
 import type { HostFile } from "../host/file.ts";
@@ -25,10 +26,13 @@ const MAX_REMEMBERED_FREE = 65_536;
 
 const TABLE_ENTRY_BYTES = 8;
 const ONE = Uint8Array.of(0, 1);
-const ZERO = Uint8Array.of(0, 0);
+/** Refcounts in one page of the host. */
+const REFCOUNTS_PER_PAGE = 4096 / REFCOUNT_BYTES;
 
 export class ClusterAllocator {
   readonly #free: HostCluster[] = [];
+  /** Refcounts that differ from the file's: one for each cluster taken or freed since the last commit. */
+  readonly #changed = new Map<HostCluster, 0 | 1>();
   #fileClusters: number;
 
   /**
@@ -51,10 +55,9 @@ export class ClusterAllocator {
 
   /** A cluster for guest data, with any content. Throws the `DiskError` of a full disk, and has then changed nothing. */
   allocateData(): HostCluster {
-    const free = this.#free.at(-1);
+    const free = this.#free.pop();
     if (free === undefined) return this.allocateZeroed();
-    this.#setRefcount(free, ONE);
-    this.#free.pop();
+    this.#changed.set(free, 1);
     return free;
   }
 
@@ -63,15 +66,40 @@ export class ClusterAllocator {
     this.#ensureBlock(this.end);
     const cluster = hostCluster(this.end);
     this.#grow(this.end + 1);
-    this.#setRefcount(cluster, ONE);
+    // A page of refcounts takes its place on the disk with its first one, so that a full disk is met here.
+    if (cluster % REFCOUNTS_PER_PAGE === 0) this.file.write(ONE, this.#refcountOffset(cluster));
+    else this.#changed.set(cluster, 1);
     this.end += 1;
     return cluster;
   }
 
   /** Gives a cluster back that nothing points to, on stable storage either. */
   release(cluster: HostCluster): void {
-    this.#setRefcount(cluster, ZERO);
+    this.#changed.set(cluster, 0);
     this.remember(cluster);
+  }
+
+  /** Writes the refcounts that changed. On a full disk it throws, and the next call makes up for it. */
+  writeRefcounts(): void {
+    if (this.#changed.size === 0) return;
+    const clusters = [...this.#changed.keys()].sort((a, b) => a - b);
+    let first = 0;
+    for (let i = 1; i <= clusters.length; i += 1) {
+      const [before = 0, next = 0] = [clusters[i - 1], clusters[i]];
+      if (i < clusters.length && next === before + 1 && next % REFCOUNTS_PER_BLOCK !== 0) continue;
+      this.#writeRun(clusters.slice(first, i));
+      first = i;
+    }
+    this.#changed.clear();
+  }
+
+  /** Neighbours, counted by one block. */
+  #writeRun(clusters: readonly HostCluster[]): void {
+    const [first = NO_CLUSTER] = clusters;
+    const counts = new Uint8Array(clusters.length * REFCOUNT_BYTES);
+    for (const [i, cluster] of clusters.entries())
+      counts[i * REFCOUNT_BYTES + 1] = this.#changed.get(cluster) ?? 0;
+    this.file.write(counts, this.#refcountOffset(first));
   }
 
   /** Notes a cluster whose refcount is 0 already. */
@@ -109,11 +137,11 @@ export class ClusterAllocator {
     this.#fileClusters = clusters;
   }
 
-  #setRefcount(cluster: HostCluster, count: Uint8Array): void {
+  #refcountOffset(cluster: HostCluster): number {
     const block = this.blocks[Math.floor(cluster / REFCOUNTS_PER_BLOCK)] ?? NO_CLUSTER;
     if (block === NO_CLUSTER)
       throw new DiskError("EIO", `${this.file.path}: cluster ${cluster} has no refcount`);
-    this.file.write(count, hostOffset(block) + (cluster % REFCOUNTS_PER_BLOCK) * REFCOUNT_BYTES);
+    return hostOffset(block) + (cluster % REFCOUNTS_PER_BLOCK) * REFCOUNT_BYTES;
   }
 }
 

@@ -1,5 +1,5 @@
 /** The entries of L1 and L2 tables, and where a subcluster lives according to one. */
-import { decodeFields, encodeFields, type Decoded, type Field } from "./fields.ts";
+import { encodeFields, offsetsOf, type Decoded, type Field } from "./fields.ts";
 import {
   CLUSTER_BYTES,
   hostClusterAt,
@@ -23,6 +23,8 @@ const L2_ENTRY = [
   { name: "zero", offset: 8, type: "u32" },
   { name: "allocated", offset: 12, type: "u32" },
 ] as const satisfies readonly Field[];
+
+const AT = offsetsOf(L2_ENTRY);
 
 const COPIED_HIGH = 0x80000000;
 const COMPRESSED_HIGH = 0x40000000;
@@ -50,16 +52,16 @@ export class EntryError extends Error {
 }
 
 /** Decodes the entry at `at`. `endCluster` is the first cluster past the file. Throws an `EntryError`. */
-export function decodeL2Entry(bytes: Uint8Array, at: number, endCluster: number): L2Entry {
-  const raw = decodeFields(L2_ENTRY, bytes, at);
-  if ((raw.descriptorHigh & COMPRESSED_HIGH) !== 0)
-    throw new EntryError("a compressed cluster in an overlay");
-  const host = pointer(raw.descriptorHigh, raw.descriptorLow, "cluster", endCluster);
-  if ((raw.zero & raw.allocated) !== 0) throw new EntryError("a subcluster that is both zero and allocated");
-  if (raw.allocated !== 0 && host === NO_CLUSTER)
-    throw new EntryError("allocated subclusters without a cluster");
-  if (host === NO_CLUSTER && raw.zero === 0) return UNALLOCATED;
-  return { host, allocated: raw.allocated, zero: raw.zero };
+export function decodeL2Entry(table: DataView, at: number, endCluster: number): L2Entry {
+  const high = table.getUint32(at + AT.descriptorHigh);
+  const zero = table.getUint32(at + AT.zero);
+  const allocated = table.getUint32(at + AT.allocated);
+  if ((high & COMPRESSED_HIGH) !== 0) throw new EntryError("a compressed cluster in an overlay");
+  const host = pointer(high, table.getUint32(at + AT.descriptorLow), "cluster", endCluster);
+  if ((zero & allocated) !== 0) throw new EntryError("a subcluster that is both zero and allocated");
+  if (allocated !== 0 && host === NO_CLUSTER) throw new EntryError("allocated subclusters without a cluster");
+  if (host === NO_CLUSTER && zero === 0) return UNALLOCATED;
+  return { host, allocated, zero };
 }
 
 /** Encodes an entry into `bytes` at `at`. Every cluster has one owner, so COPIED is always set. */

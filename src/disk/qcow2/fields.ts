@@ -12,6 +12,16 @@ export type Decoded<Table extends readonly Field[]> = {
   [F in Table[number] as F["name"]]: ValueOf<F>;
 };
 
+/** Where each field of a table begins, for code on the data path that reads and writes single fields. */
+export function offsetsOf<const Table extends readonly Field[]>(
+  table: Table,
+): { readonly [F in Table[number] as F["name"]]: number } {
+  const offsets: Record<string, number> = {};
+  for (const field of table) offsets[field.name] = field.offset;
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every field of the table has just been set
+  return offsets as { readonly [F in Table[number] as F["name"]]: number };
+}
+
 /** A field holds a number that no file of ours or of anybody's can mean. */
 export class FieldError extends Error {
   override readonly name = "FieldError";

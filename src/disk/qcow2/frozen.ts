@@ -1,6 +1,6 @@
 /** A qcow2 file of ours that is never written again: a snapshot, or an image layer. Any number may read it at a time. */
 import { BadImage, DiskError } from "../disk-error.ts";
-import { openHostFile } from "../host/file.ts";
+import { openHostFile, type HostFile } from "../host/file.ts";
 import type { Layer } from "../layer.ts";
 import { EntryError } from "./entries.ts";
 import { HeaderError } from "./header.ts";
@@ -44,6 +44,15 @@ function openNow(path: string, options: OpenOptions): Layer {
 class Frozen extends MappedDisk {
   readonly readOnly = true;
 
+  constructor(
+    file: HostFile,
+    private readonly mapping: Mapping,
+    backing: Layer | undefined,
+    sizeBytes: number,
+  ) {
+    super(file, mapping, backing, sizeBytes);
+  }
+
   write(): void {
     throw new DiskError("EROFS", `${this.file.path}: the layer is read-only`);
   }
@@ -57,6 +66,7 @@ class Frozen extends MappedDisk {
   }
 
   async close(): Promise<void> {
+    this.mapping.forget();
     this.file.close();
     await this.backing?.close();
   }

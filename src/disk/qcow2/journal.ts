@@ -12,7 +12,7 @@
  * is free again. The banks lie in alternating chunks of one file. Records are numbered; each says which number is
  * the first that still counts.
  */
-import { decodeFields, encodeFields, type Field } from "./fields.ts";
+import { decodeFields, offsetsOf, type Field } from "./fields.ts";
 import { rmSync } from "node:fs";
 import type { HostFile } from "../host/file.ts";
 import type { Change, L2Entry } from "./entries.ts";
@@ -31,6 +31,7 @@ const RECORD = [
   { name: "allocated", offset: 36, type: "u32" },
   { name: "zero", offset: 40, type: "u32" },
 ] as const satisfies readonly Field[];
+const AT = offsetsOf(RECORD);
 /** A power of two, so that no record lies across two pages of the host. */
 const RECORD_BYTES = 64;
 const CRC_COVERS_FROM = 8;
@@ -56,6 +57,8 @@ export class Journal {
   ];
   #active: 0 | 1 = 0;
   #nextNumber = 1;
+  /** Where records are put together; calls of `append` never overlap. */
+  #buffer = new RecordBuffer(1);
 
   /** @param id number in the header's owner; records of another journal are not replayed */
   constructor(
@@ -75,16 +78,17 @@ export class Journal {
 
   #append(changes: readonly Change[]): void {
     const bank = this.#banks[this.#active];
+    const firstLive = this.#firstLive();
     let done = 0;
     while (done < changes.length) {
       const room = CHUNK_RECORDS - ((bank.records + done) % CHUNK_RECORDS);
       const count = Math.min(room, changes.length - done);
-      const bytes = new Uint8Array(count * RECORD_BYTES);
+      if (count > this.#buffer.records) this.#buffer = new RecordBuffer(count);
       for (let i = 0; i < count; i += 1) {
         const change = changes[done + i];
-        if (change) this.#encode(change, this.#nextNumber + done + i, bytes.subarray(i * RECORD_BYTES));
+        if (change) this.#buffer.encode(i, change, this.#nextNumber + done + i, firstLive, this.id);
       }
-      this.file.write(bytes, recordOffset(this.#active, bank.records + done));
+      this.file.write(this.#buffer.first(count), recordOffset(this.#active, bank.records + done));
       done += count;
     }
     if (bank.records === 0) bank.firstNumber = this.#nextNumber;
@@ -131,29 +135,44 @@ export class Journal {
 
   #firstLive(): number {
     const [a, b] = this.#banks;
-    const firsts = [a, b].filter((bank) => bank.records > 0).map((bank) => bank.firstNumber);
-    return Math.min(this.#nextNumber, ...firsts);
+    const first = a.records > 0 ? a.firstNumber : this.#nextNumber;
+    return b.records > 0 ? Math.min(first, b.firstNumber) : first;
+  }
+}
+
+/** Room for some records. */
+class RecordBuffer {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+
+  constructor(readonly records: number) {
+    this.#bytes = new Uint8Array(records * RECORD_BYTES);
+    this.#view = new DataView(this.#bytes.buffer);
   }
 
-  #encode([cluster, entry]: Change, number: number, into: Uint8Array): void {
-    encodeFields(
-      RECORD,
-      {
-        magic: MAGIC,
-        crc: 0,
-        number,
-        firstLive: this.#firstLive(),
-        journalId: this.id,
-        guestCluster: cluster,
-        hostCluster: entry.host,
-        allocated: entry.allocated,
-        zero: entry.zero,
-      },
-      into,
-    );
-    const crc = Bun.hash.crc32(into.subarray(CRC_COVERS_FROM, RECORD_BYTES));
-    new DataView(into.buffer, into.byteOffset).setUint32(4, crc);
+  first(records: number): Uint8Array {
+    return records === this.records ? this.#bytes : this.#bytes.subarray(0, records * RECORD_BYTES);
   }
+
+  encode(index: number, [cluster, entry]: Change, number: number, firstLive: number, id: number): void {
+    const base = index * RECORD_BYTES;
+    const view = this.#view;
+    view.setUint32(base + AT.magic, MAGIC);
+    setU64(view, base + AT.number, number);
+    setU64(view, base + AT.firstLive, firstLive);
+    view.setUint32(base + AT.journalId, id);
+    view.setUint32(base + AT.guestCluster, cluster);
+    view.setUint32(base + AT.hostCluster, entry.host);
+    view.setUint32(base + AT.allocated, entry.allocated);
+    view.setUint32(base + AT.zero, entry.zero);
+    const crc = Bun.hash.crc32(this.#bytes.subarray(base + CRC_COVERS_FROM, base + RECORD_BYTES));
+    view.setUint32(base + AT.crc, crc);
+  }
+}
+
+function setU64(view: DataView, at: number, value: number): void {
+  view.setUint32(at, Math.floor(value / 2 ** 32));
+  view.setUint32(at + 4, value >>> 0);
 }
 
 /** The journal of an overlay lies beside it. */

@@ -1,5 +1,5 @@
 /**
- * The L1 and L2 tables as they stand in the file. L1 (at most 128 KiB) is in memory; of L2, slices of 4 KiB are cached.
+ * The L1 and L2 tables as they stand in the file. L1 (at most 128 KiB) is in memory; of L2, pages are cached.
  * What was written since the last commit is not here but in the overlay's pending entries.
  */
 import { DiskError } from "../disk-error.ts";
@@ -15,6 +15,7 @@ import {
   type Change,
   type L2Entry,
 } from "./entries.ts";
+import { SliceCache, type Slice } from "./slice-cache.ts";
 import {
   ENTRIES_PER_L2,
   ENTRIES_PER_SLICE,
@@ -29,17 +30,8 @@ import {
   type SliceIndex,
 } from "./units.ts";
 
-/** Cached slices of one overlay: 1 MiB of memory, which maps 8 GiB of its disk. A miss costs one read of a page. */
-const MAX_CACHED_SLICES = 256;
-
-interface Slice {
-  readonly bytes: Uint8Array;
-  /** Entries decoded so far, by their place in the slice. */
-  readonly decoded: (L2Entry | undefined)[];
-}
-
 export class Mapping {
-  readonly #cache = new Map<SliceIndex, Slice>();
+  readonly #cache = new SliceCache();
   /** Changes whenever a slice is written, so that a slice read meanwhile is known to be old. */
   #version = 0;
 
@@ -65,11 +57,11 @@ export class Mapping {
   tryLookup(cluster: GuestCluster): L2Entry | undefined {
     const index = sliceOf(cluster);
     if (this.#tableOf(index) === NO_CLUSTER) return UNALLOCATED;
-    let slice = this.#cached(index);
+    let slice = this.#cache.get(index);
     if (!slice) {
-      slice = newSlice();
-      if (!this.file.tryRead(slice.bytes, this.#sliceOffset(index))) return undefined;
-      this.#remember(index, slice);
+      const bytes = new Uint8Array(SLICE_BYTES);
+      if (!this.file.tryRead(bytes, this.#sliceOffset(index))) return undefined;
+      slice = this.#cache.set(index, bytes);
     }
     return this.#decode(slice, cluster);
   }
@@ -77,11 +69,11 @@ export class Mapping {
   /** Makes `tryLookup` of the cluster succeed, reading on the thread pool. */
   async prefetch(cluster: GuestCluster): Promise<void> {
     const index = sliceOf(cluster);
-    if (this.#tableOf(index) === NO_CLUSTER || this.#cached(index)) return;
-    const slice = newSlice();
+    if (this.#tableOf(index) === NO_CLUSTER || this.#cache.get(index)) return;
+    const bytes = new Uint8Array(SLICE_BYTES);
     const version = this.#version;
-    await this.file.read(slice.bytes, this.#sliceOffset(index));
-    if (version === this.#version) this.#remember(index, slice);
+    await this.file.read(bytes, this.#sliceOffset(index));
+    if (version === this.#version) this.#cache.set(index, bytes);
   }
 
   /** First cluster from this one on that a table maps, or a number past the disk. */
@@ -90,6 +82,11 @@ export class Mapping {
     if (this.tables[index] !== NO_CLUSTER) return cluster;
     while (index < this.tables.length && this.tables[index] === NO_CLUSTER) index += 1;
     return index * ENTRIES_PER_L2;
+  }
+
+  /** Gives back the memory: the file is closed. */
+  forget(): void {
+    this.#cache.clear();
   }
 
   /** L1 indices without a table among those that map the clusters. */
@@ -129,7 +126,7 @@ export class Mapping {
     }
     this.#version += 1;
     this.file.write(bytes, this.#sliceOffset(index));
-    this.#remember(index, { bytes, decoded: [] });
+    this.#cache.set(index, bytes);
   }
 
   #tableOf(slice: SliceIndex): HostCluster {
@@ -141,47 +138,21 @@ export class Mapping {
   }
 
   #load(index: SliceIndex): Slice {
-    const cached = this.#cached(index);
+    const cached = this.#cache.get(index);
     if (cached) return cached;
-    const slice = newSlice();
-    this.file.readNow(slice.bytes, this.#sliceOffset(index));
-    this.#remember(index, slice);
-    return slice;
+    const bytes = new Uint8Array(SLICE_BYTES);
+    this.file.readNow(bytes, this.#sliceOffset(index));
+    return this.#cache.set(index, bytes);
   }
 
   #decode(slice: Slice, cluster: GuestCluster): L2Entry {
-    const place = cluster % ENTRIES_PER_SLICE;
-    const known = slice.decoded[place];
-    if (known) return known;
     try {
-      const entry = decodeL2Entry(
-        slice.bytes,
-        entryOffsetInSlice(cluster, ENTRIES_PER_SLICE),
-        this.endCluster(),
-      );
-      slice.decoded[place] = entry;
-      return entry;
+      return decodeL2Entry(slice.view, entryOffsetInSlice(cluster, ENTRIES_PER_SLICE), this.endCluster());
     } catch (error) {
       if (!(error instanceof EntryError)) throw error;
       throw new DiskError("EIO", `${this.file.path}: damaged L2 table: ${error.message}`, { cause: error });
     }
   }
-
-  #cached(index: SliceIndex): Slice | undefined {
-    return this.#cache.get(index);
-  }
-
-  #remember(index: SliceIndex, slice: Slice): void {
-    this.#cache.delete(index);
-    this.#cache.set(index, slice);
-    if (this.#cache.size <= MAX_CACHED_SLICES) return;
-    const oldest = this.#cache.keys().next();
-    if (!oldest.done) this.#cache.delete(oldest.value);
-  }
-}
-
-function newSlice(): Slice {
-  return { bytes: new Uint8Array(SLICE_BYTES), decoded: [] };
 }
 
 /** Reads and checks an L1 table. Throws an `EntryError` when an entry cannot be followed. */

@@ -5,7 +5,7 @@
  * (part of the commit that runs) and the tables in the file. Pending and settling entries are in the journal as well.
  *
  * The order of a commit, when any page that was not synced may or may not survive a loss of power:
- *   1. New L2 tables are allocated. Refcounts of new clusters were raised when they were allocated.
+ *   1. New L2 tables are allocated, and the refcounts of all new clusters raised.
  *   2. Sync: guest data, refcounts, new tables (all zeros) and the size of the file are durable.
  *   3. The settling entries go into the L2 tables, new tables into L1. Whatever part of this survives, each entry
  *      is whole (16 bytes never lie across a sector) and points to durable data; a table without its entries says
@@ -64,6 +64,11 @@ export class OverlayMetadata {
     if (!this.#recent(cluster)) await this.mapping.prefetch(cluster);
   }
 
+  /** Gives back memory: the file is closed. */
+  forget(): void {
+    this.mapping.forget();
+  }
+
   nextMapped(cluster: GuestCluster): number {
     // Entries that wait for a commit may belong to tables that are not there yet.
     return this.#pending.size + this.#settling.size === 0 ? this.mapping.nextMapped(cluster) : cluster;
@@ -110,6 +115,7 @@ export class OverlayMetadata {
       for (const index of this.mapping.missingTables(settling.keys())) {
         if (!this.#reserved.has(index)) this.#reserved.set(index, this.allocator.allocateZeroed());
       }
+      this.allocator.writeRefcounts();
       await this.#sync();
       if (settling.size > 0) {
         for (const [index, table] of this.#reserved) {

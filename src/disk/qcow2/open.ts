@@ -159,6 +159,7 @@ async function replay(files: OverlayFiles, header: Qcow2Header, journalId: numbe
     for (const [slice, changes] of Mapping.bySlice(entries)) mapping.writeEntries(slice, changes);
     await files.file.sync();
   } finally {
+    mapping.forget();
     journalFile.close();
   }
   return entries.size;
@@ -185,6 +186,7 @@ async function takeIntoUse(
   const metadata = new OverlayMetadata(file, mapping, allocator, journal, () => reads.settled());
   const markClean = async (): Promise<void> => {
     allocator.trim();
+    allocator.writeRefcounts();
     await file.sync();
     file.write(encodeHeader({ ...header, dirty: false, owner: undefined }), 0);
     await file.sync();

@@ -17,13 +17,14 @@ import {
   type Range,
 } from "./pieces.ts";
 import type { ReadsUnderWay } from "./reads-under-way.ts";
-import { runsOf, sameEntry, type Change, type L2Entry } from "./entries.ts";
+import { kindOfAll, runsOf, sameEntry, type Change, type L2Entry } from "./entries.ts";
 import { MappedDisk } from "./mapped-disk.ts";
 import type { Journal } from "./journal.ts";
 import type { OverlayMetadata } from "./metadata.ts";
 import type { Recovery } from "./recover.ts";
 import {
   CLUSTER_BYTES,
+  guestClusterOf,
   hostOffset,
   NO_CLUSTER,
   SUBCLUSTER_BYTES,
@@ -50,7 +51,7 @@ export class Overlay extends MappedDisk {
   #state: "open" | "freezing" | "frozen" = "open";
   readonly #commit: GroupCommit;
   /** Assembles subclusters whose first write covers them in part. Calls of `write` never overlap, so one is enough. */
-  readonly #scratch = new Uint8Array(CLUSTER_BYTES);
+  #scratch: Uint8Array | undefined;
 
   /** For `openOverlay` alone. */
   constructor(
@@ -75,8 +76,23 @@ export class Overlay extends MappedDisk {
     return this.#state !== "open";
   }
 
+  /**
+   * The tables, and what lies beneath the edges of the range that do not fill a subcluster. (Whole subclusters are not
+   * read.) What is read here is in the page cache when the write comes.
+   */
+  override prepare(offset: number, length: number): Promise<void> | undefined {
+    const tables = super.prepare(offset, length);
+    if (tables) return tables.then(() => this.#prepareEdges(offset, length));
+    return this.#prepareEdges(offset, length);
+  }
+
   write(data: Uint8Array, offset: number): void {
     this.#checkWritable(offset, data.byteLength);
+    const within = offset % CLUSTER_BYTES;
+    if (within + data.byteLength <= CLUSTER_BYTES) {
+      if (data.byteLength > 0) this.#writeCluster(guestClusterOf(offset), within, data);
+      return this.#commitWhenMuchWaits();
+    }
     for (const piece of pieces(offset, data.byteLength)) {
       this.#writeCluster(piece.cluster, piece.within, data.subarray(piece.done, piece.done + piece.length));
     }
@@ -129,6 +145,7 @@ export class Overlay extends MappedDisk {
       await this.freeze();
     } finally {
       if (this.#state !== "frozen") this.ending.journal.close();
+      this.metadata.forget();
       this.file.close();
       await this.backing?.close();
     }
@@ -165,6 +182,30 @@ export class Overlay extends MappedDisk {
     }
   }
 
+  #prepareEdges(offset: number, length: number): Promise<void> | undefined {
+    const end = offset + length;
+    if (length === 0 || (offset % SUBCLUSTER_BYTES === 0 && end % SUBCLUSTER_BYTES === 0)) return undefined;
+    const cold = this.#edgesBeneath(offset, end).filter(({ start, bytes }) => !this.tryRead(bytes, start));
+    if (cold.length === 0) return undefined;
+    return Promise.all(cold.map(({ start, bytes }) => this.read(bytes, start))).then(() => undefined);
+  }
+
+  /** The subclusters at the two ends of a range that it covers in part and that lie beneath. */
+  #edgesBeneath(offset: number, end: number): { readonly start: number; readonly bytes: Uint8Array }[] {
+    const edges = new Set<number>();
+    if (offset % SUBCLUSTER_BYTES !== 0) edges.add(offset - (offset % SUBCLUSTER_BYTES));
+    if (end % SUBCLUSTER_BYTES !== 0) edges.add(end - (end % SUBCLUSTER_BYTES));
+    return [...edges]
+      .filter((start) => {
+        const entry = this.metadata.tryLookup(guestClusterOf(start));
+        return !entry || kindOfAll(entry, start % CLUSTER_BYTES, 1) === "backing";
+      })
+      .map((start) => ({
+        start,
+        bytes: new Uint8Array(Math.min(SUBCLUSTER_BYTES, this.sizeBytes - start)),
+      }));
+  }
+
   /** Widens a write to whole subclusters at an edge whose subcluster is not in the file yet, with what it reads as now. */
   #fillEdges(
     cluster: GuestCluster,
@@ -177,6 +218,7 @@ export class Overlay extends MappedDisk {
     // The disk's last subcluster may end early; what lies behind it is never read.
     const stop = isAllocated(entry, end - 1) ? end : roundUp(end);
     if (start === within && stop === end) return { within, data };
+    this.#scratch ??= new Uint8Array(CLUSTER_BYTES);
     const whole = this.#scratch.subarray(0, stop - start);
     for (const [from, to] of [
       [start, within],

@@ -84,13 +84,14 @@ export function rebuildRefcounts(
 
 function takeTablesAndData(file: HostFile, tables: readonly HostCluster[], used: ClusterSet): void {
   const bytes = new Uint8Array(CLUSTER_BYTES);
+  const view = new DataView(bytes.buffer);
   const fileClusters = Math.ceil(file.sizeBytes() / CLUSTER_BYTES);
   for (const table of tables) {
     if (table === NO_CLUSTER) continue;
     used.take(table, "an L2 table");
     file.readNow(bytes, hostOffset(table));
     for (let at = 0; at < CLUSTER_BYTES; at += L2_ENTRY_BYTES) {
-      const { host } = decodeL2Entry(bytes, at, fileClusters);
+      const { host } = decodeL2Entry(view, at, fileClusters);
       if (host !== NO_CLUSTER) used.take(host, "a data cluster");
     }
   }
