@@ -6,6 +6,7 @@ import { RamDevice } from "../testing/ram-device.ts";
 import { type ServeOptions, type Served, TARGET, serve } from "../testing/serve.ts";
 import { NO_TAG, RESPONSE } from "./pdu/basic-header.ts";
 import { type DataOut, encodeDataOut } from "./pdu/data-out.ts";
+import { encodeNopOut } from "./pdu/nop.ts";
 import { REJECT_REASON } from "./pdu/reject.ts";
 import { encodeScsiCommand } from "./pdu/scsi-command.ts";
 import type { TextKey } from "./login/text-keys.ts";
@@ -438,5 +439,23 @@ describe("wrong data of the initiator", () => {
     expect([opcode, header[2]]).toEqual([RESPONSE.reject, REJECT_REASON.taskInProgress]);
     release();
     expect((await first).status).toBe(GOOD);
+  });
+
+  test("data that comes when a command has all of its own belongs to nobody: it is answered once", async () => {
+    const { port, device } = await start();
+    const initiator = await ready(port);
+    const release = device.hold();
+    const first = initiator.command(cdb16(WRITE_16, 0, 1, FUA), { data: new Uint8Array(512).fill(1) });
+    const taskTag = initiator.nextTaskTag() - 1;
+    const late = { final: true, taskTag, transferTag: 1, expStatSn: 0, dataSn: 0, bufferOffset: 0 };
+    initiator.send(encodeDataOut({ ...late, dataLength: 512 }), new Uint8Array(512).fill(2));
+    const ping = { immediate: true, taskTag: 99, transferTag: NO_TAG, cmdSn: 0, expStatSn: 0, dataLength: 0 };
+    initiator.send(encodeNopOut(ping));
+    expect((await initiator.next()).opcode).toBe(RESPONSE.nopIn);
+    release();
+    expect((await first).status).toBe(GOOD);
+    expect(device.bytes.indexOf(2)).toBe(-1);
+    initiator.send(encodeNopOut(ping));
+    expect((await initiator.next()).opcode).toBe(RESPONSE.nopIn);
   });
 });

@@ -62,7 +62,8 @@ export class TaskSet {
   dataOut(dataOut: DataOut, wrong: (reason: number) => void): DataSink | undefined {
     const task = this.#tasks.get(dataOut.taskTag);
     // An initiator may still be sending for a task that was aborted: that data is nobody's.
-    if (!task?.transfer) return undefined;
+    // So is what comes when a command has all of its data, or has failed: it is under way, and is answered once.
+    if (!task?.transfer || task.transfer.isComplete) return undefined;
     const alreadyFailed = task.failure !== undefined;
     const error = task.transfer.accept(dataOut);
     if (error) {
