@@ -7,7 +7,7 @@ import { runBun, runPlanted } from "../../support/planted.ts";
 const ROOT = join(import.meta.dir, "../../..");
 const MAIN = "test/iscsi/fuzz/main.ts";
 const PLANTED = join(import.meta.dir, "planted");
-const PARSERS = ["framer", "login", "text", "cdb"] as const;
+const PARSERS = ["framer", "login", "text", "cdb", "session"] as const;
 
 const isLong = process.env["PINETBOOT_LONG"] !== undefined;
 /** A new seed on each long run; the same in CI, where a failure is to be the change's own. */
