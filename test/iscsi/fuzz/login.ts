@@ -24,6 +24,7 @@ const CONFIG_BYTES = 1;
 /** What an initiator takes that has not said otherwise. */
 const MAX_REPLY_BYTES = 8192;
 const MAX_REQUESTS = 32;
+const MAX_WORDS = 500;
 const MAX_TEXT_BYTES = 16 * 1024;
 /** The corpus writes this where the right answer to the challenge belongs. */
 const RIGHT = "CHAP_R=RIGHT";
@@ -85,6 +86,9 @@ class Conversation {
     this.said += `${step.kind} ${repliesOf(step)
       .map(({ header, data }) => header.toHex() + data.toHex())
       .join()}\n`;
+    if (step.kind === "fail") checkForPeople(step.reason);
+    checkForPeople(this.#machine.initiatorName ?? "");
+    checkForPeople(this.#machine.targetName ?? "");
     if (step.kind === "fail" || step.kind === "redirect") {
       this.#checkReply(request, step.reply, step.kind === "fail" ? LOGIN_STATUS[step.status] : 0x0101);
       return true;
@@ -230,6 +234,13 @@ class Conversation {
       : proof.slice(2);
     if (given === right) this.#hasProved = true;
   }
+}
+
+/** What goes into events: a terminal must not be steered by it, nor a log be filled. */
+function checkForPeople(words: string): void {
+  // oxlint-disable-next-line no-control-regex -- they are what is looked for
+  if (/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/.test(words) || words.length > MAX_WORDS)
+    throw new Error(`it tells people ${JSON.stringify(words.slice(0, MAX_WORDS + 1))}`);
 }
 
 function replyOf(step: LoginStep): LoginReply {

@@ -14,6 +14,7 @@ import { Authentication, type Demand } from "./authentication.ts";
 import { OUR_MAX_RECV_DATA_BYTES, type Parameters, defaultParameters } from "./key-rows.ts";
 import { checkBursts, negotiateKey } from "./negotiate.ts";
 import { portalOf } from "./portal.ts";
+import { printable } from "./printable.ts";
 import { LOGIN_STATUS, type LoginStatus } from "./status.ts";
 import { MAX_TEXT_BYTES, type TextKey, decodeTextKeys, encodeTextKeys } from "./text-keys.ts";
 
@@ -100,11 +101,11 @@ export class LoginMachine {
 
   /** What the peer has called itself and asked for so far, for messages. */
   get initiatorName(): string | undefined {
-    return this.#parameters.InitiatorName;
+    return told(this.#parameters.InitiatorName);
   }
 
   get targetName(): string | undefined {
-    return this.#parameters.TargetName;
+    return told(this.#parameters.TargetName);
   }
 
   /** Takes one Login Request (BHS and data segment). */
@@ -203,7 +204,8 @@ export class LoginMachine {
     } = this.#parameters;
     if (initiator === undefined || initiator === "")
       throw new LoginReject("missingParameter", "The initiator did not tell its InitiatorName.");
-    if (!/^[^\s\p{Cc}]+$/u.test(initiator)) throw new ProtocolError("InitiatorName is not a name");
+    if (!/^[^\s\p{Cc}\p{Bidi_Control}]+$/u.test(initiator))
+      throw new ProtocolError("InitiatorName is not a name");
     if (type !== "Normal" && type !== "Discovery")
       throw new LoginReject("sessionTypeNotSupported", "The session type is neither Normal nor Discovery.");
     if (!this.#discovery) {
@@ -268,7 +270,8 @@ export class LoginMachine {
   }
 
   #fail(request: LoginRequest, status: LoginStatus, reason: string): LoginStep {
-    return { kind: "fail", reply: this.#reply(request, [], false, { status }), status, reason };
+    const reply = this.#reply(request, [], false, { status });
+    return { kind: "fail", reply, status, reason: printable(reason) };
   }
 
   #reply(
@@ -296,4 +299,8 @@ export class LoginMachine {
     });
     return { header, data };
   }
+}
+
+function told(name: string | undefined): string | undefined {
+  return name === undefined ? undefined : printable(name);
 }
