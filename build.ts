@@ -1,5 +1,5 @@
 /**
- * Builds one binary that holds everything: the program, its Workers and the boot shim.
+ * Builds one binary that holds everything: the program, its Workers, the page and the boot shim.
  *
  *   bun build.ts [--quick] [--target linux-arm64] [--out FILE]
  *
@@ -11,6 +11,7 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { BunPlugin } from "bun";
+import { bundlePage, type PageFiles } from "./src/web/page-files.ts";
 import { cacheFolder, ensureShim, findShim, type ShimBundle } from "./src/shim/index.ts";
 
 const ROOT = import.meta.dir;
@@ -77,7 +78,7 @@ async function compile(
     const result = await Bun.build({
       entrypoints: [ENTRY, ...WORKERS.map((worker) => join(ROOT, worker))],
       root: ROOT,
-      plugins: [embedShim(bundle)],
+      plugins: [embedShim(bundle), embedPage(await bundlePage())],
       minify: { syntax: true, whitespace: true },
       compile: {
         outfile: unfinished,
@@ -103,6 +104,19 @@ function embedShim(bundle: ShimBundle | undefined): BunPlugin {
         contents:
           `import path from ${JSON.stringify(bundle.tarPath)} with { type: "file" };\n` +
           "export const embeddedShimPath: string | undefined = path;\n",
+      }));
+    },
+  };
+}
+
+/** Puts a module that holds the page's files in the place of the one that has none. */
+function embedPage(files: PageFiles): BunPlugin {
+  return {
+    name: "embed-page",
+    setup(build) {
+      build.onLoad({ filter: /[/\\]web[/\\]embedded-page\.ts$/ }, () => ({
+        loader: "ts",
+        contents: `export const embeddedPage = ${JSON.stringify(files)};\n`,
       }));
     },
   };

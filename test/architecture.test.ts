@@ -9,6 +9,7 @@ const root = resolve(import.meta.dir, "..");
 const MAY_IMPORT: Record<string, readonly string[]> = {
   cli: ["web", "appliance", "images", "shim", "disk"],
   web: ["appliance"],
+  page: ["web", "appliance"],
   appliance: ["images", "shim", "disk", "dhcp4-ts", "tftp-ts", "iscsi-target-ts"],
   images: ["disk"],
   shim: ["disk"],

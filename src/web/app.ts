@@ -8,9 +8,22 @@ import { problem, problemOf } from "./problem.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { imageRoutes } from "./routes/images.ts";
+import { pageRoutes } from "./routes/page.ts";
 import { piRoutes } from "./routes/pis.ts";
 import { sessionLifeRoutes } from "./routes/session-life.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
+
+/** The page is its own script and style; nothing of it asks anybody else, and nothing may frame it. */
+const CONTENT_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
 
 /** Makes the API over what is open. */
 export function createApi(
@@ -23,7 +36,8 @@ export function createApi(
     await next();
     c.header("x-content-type-options", "nosniff");
     c.header("cross-origin-resource-policy", "same-origin");
-    c.header("content-security-policy", "default-src 'none'; style-src 'self'; frame-ancestors 'none'");
+    c.header("content-security-policy", CONTENT_POLICY);
+    c.header("referrer-policy", "no-referrer");
   });
   for (const routes of [sessionRoutes, sessionLifeRoutes, imageRoutes, piRoutes, eventRoutes, healthRoutes])
     app.route("/api", routes(context) as OpenAPIHono<ApiEnv>);
@@ -35,8 +49,7 @@ export function createApi(
       description: "Disks over iSCSI for Raspberry Pis and anything else, from this computer.",
     },
   });
-  // Said outright: with headers added behind it, a body of text without its type goes out as bytes to be saved.
-  app.get("/", (c) => c.text(WELCOME, 200, { "content-type": "text/plain; charset=utf-8" }));
+  app.route("/", pageRoutes());
   app.notFound((c) =>
     problem(c, 404, {
       code: "not-found",
@@ -64,14 +77,3 @@ export function createApi(
   });
   return app;
 }
-
-const WELCOME = `pinetboot boots Raspberry Pis over the network and gives disks over iSCSI to anything that asks.
-
-  A disk to try     curl -X POST -H 'content-type: application/json' -d '{"image":"blank","size":"1G"}' /api/sessions
-  The images        GET /api/images
-  The Pis           GET /api/pis
-  What happens      GET /api/events        (server-sent events; ?after=0 replays)
-  The whole API     GET /api/openapi.json
-
-On the command line: pinetboot --help
-`;

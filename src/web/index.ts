@@ -5,6 +5,7 @@ export { ProblemSchema } from "./problem.ts";
 export {
   CreatedSessionSchema,
   EventSchema,
+  HealthSchema,
   ImageInfoSchema,
   ImageSchema,
   ImportSchema,

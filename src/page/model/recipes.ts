@@ -1,0 +1,89 @@
+/** Ready commands for each kind of initiator, with the login filled in. */
+
+export interface RecipeInput {
+  readonly iqn: string;
+  /** "192.168.1.10:3260" */
+  readonly portal: string;
+  readonly chap_user: string;
+  readonly chap_secret: string;
+}
+
+export interface Recipe {
+  /** Who types it. */
+  readonly client: string;
+  readonly text: string;
+}
+
+/**
+ * The recipes for a session, the commonest first. User names, secrets and names of targets are made by us from letters,
+ * digits and a few signs, none of which means anything to a shell.
+ */
+export function recipesFor(session: RecipeInput): readonly Recipe[] {
+  const { iqn, portal, chap_user: user, chap_secret: secret } = session;
+  const colon = portal.lastIndexOf(":");
+  const address = portal.slice(0, colon).replace(/^\[|\]$/g, "");
+  const port = portal.slice(colon + 1);
+  const host = address.includes(":") ? `[${address}]` : address;
+  const url = `iscsi://${user}%${secret}@${host}:${port}/${iqn}/0`;
+  return [
+    {
+      client: "Linux",
+      text: lines(
+        "sudo apt install open-iscsi",
+        `sudo iscsiadm -m node -T ${iqn} -p ${portal} -o new`,
+        ...[
+          ["authmethod", "CHAP"],
+          ["username", user],
+          ["password", secret],
+        ].map(
+          ([name, value]) =>
+            `sudo iscsiadm -m node -T ${iqn} -p ${portal} -o update -n node.session.auth.${name} -v ${value}`,
+        ),
+        `sudo iscsiadm -m node -T ${iqn} -p ${portal} --login`,
+        "lsblk --scsi",
+      ),
+    },
+    {
+      client: "Windows (PowerShell as administrator)",
+      text: lines(
+        "Start-Service MSiSCSI",
+        `New-IscsiTargetPortal -TargetPortalAddress ${address} -TargetPortalPortNumber ${port} \``,
+        `  -AuthenticationType ONEWAYCHAP -ChapUsername ${user} -ChapSecret ${secret}`,
+        `Connect-IscsiTarget -NodeAddress ${iqn} -TargetPortalAddress ${address} -TargetPortalPortNumber ${port} \``,
+        `  -AuthenticationType ONEWAYCHAP -ChapUsername ${user} -ChapSecret ${secret}`,
+        "Get-Disk | Where-Object BusType -eq iSCSI",
+      ),
+    },
+    {
+      client: "macOS (an initiator such as iSCSI Initiator or globalSAN)",
+      text: lines(`Portal    ${portal}`, `Target    ${iqn}`, `CHAP name ${user}`, `Secret    ${secret}`),
+    },
+    {
+      client: "QEMU",
+      text: lines(`qemu-system-x86_64 -m 2G -drive file=${url},format=raw,if=virtio`, `qemu-img info ${url}`),
+    },
+    {
+      client: "iPXE",
+      text: lines(
+        "#!ipxe",
+        "dhcp",
+        `set username ${user}`,
+        `set password ${secret}`,
+        `sanboot iscsi:${host}:6:${port}:0:${iqn}`,
+      ),
+    },
+    {
+      client: "ESP32 bridge, or any client with a form",
+      text: lines(
+        `host   ${address}`,
+        `port   ${port}`,
+        `target ${iqn}`,
+        "lun    0",
+        `user   ${user}`,
+        `secret ${secret}`,
+      ),
+    },
+  ];
+}
+
+const lines = (...all: readonly string[]): string => all.join("\n");

@@ -1,0 +1,52 @@
+import { expect, test } from "bun:test";
+import type { BootEvent } from "../api.ts";
+import { bootOf } from "./timeline.ts";
+
+let id = 0;
+const event = (
+  stage: BootEvent["stage"],
+  state: BootEvent["state"],
+  fix: string | null = null,
+): BootEvent => ({ id: ++id, at: 1000 * id, pi: "100000ab", stage, state, detail: `${stage} ${state}`, fix });
+
+const states = (events: BootEvent[]): string =>
+  bootOf(events)
+    .steps.map(({ state }) => ({ waiting: ".", "under-way": ">", ok: "o", fail: "x" })[state])
+    .join("");
+
+test("a Pi that was never heard waits at every stage", () => {
+  expect(states([])).toBe("........");
+  expect(bootOf([]).startedAt).toBeUndefined();
+});
+
+test("a stage that began is under way until the next one begins", () => {
+  expect(states([event("dhcp", "start")])).toBe(">.......");
+  expect(states([event("dhcp", "start"), event("tftp", "progress")])).toBe("o>......");
+});
+
+test("a stage that was never told counts as passed when a later one is reached", () => {
+  expect(states([event("dhcp", "ok"), event("parameters", "start")])).toBe("oooo>...");
+});
+
+test("a failure stands with its fix until something goes on", () => {
+  const failed = [event("dhcp", "ok"), event("login", "fail", "Choose again")];
+  expect(states(failed)).toBe("ooooox..");
+  expect(bootOf(failed).failure).toEqual({ detail: "login fail", fix: "Choose again" });
+  expect(bootOf([...failed, event("login", "ok")]).failure).toBeUndefined();
+});
+
+test("asking for an address after the kernel ran is a new boot, another request of the firmware is not", () => {
+  const firmware = [event("dhcp", "ok"), event("tftp", "ok"), event("dhcp", "start")];
+  expect(states(firmware)).toBe(">o......".replace(">o", "oo"));
+  const again = [...firmware, event("kernel", "ok"), event("handover", "ok"), event("dhcp", "start")];
+  expect(states(again)).toBe(">.......");
+});
+
+test("it is done when the Pi's own system was handed over to", () => {
+  expect(bootOf([event("handover", "ok")]).done).toBe(true);
+  expect(bootOf([event("handover", "ok"), event("dhcp", "start")]).done).toBe(false);
+});
+
+test("events of the server's own work are no part of a boot", () => {
+  expect(states([event("session", "ok"), event("image", "progress")])).toBe("........");
+});

@@ -1,0 +1,60 @@
+/** A Pi's latest boot as a row of stages, made from its events. */
+import { BOOT_STAGES, type BootStage, isBootStage } from "../../appliance/stages.ts";
+import type { BootEvent } from "../api.ts";
+
+export type StepState = "waiting" | "under-way" | "ok" | "fail";
+
+export interface Step {
+  readonly stage: BootStage;
+  readonly state: StepState;
+  readonly detail: string;
+  /** Unix milliseconds of its latest event; undefined when it has not begun. */
+  readonly at: number | undefined;
+}
+
+export interface Boot {
+  readonly steps: readonly Step[];
+  /** Unix milliseconds of the first event of this boot; undefined before any. */
+  readonly startedAt: number | undefined;
+  /** What stopped it, until something goes on. */
+  readonly failure: { readonly detail: string; readonly fix: string | null } | undefined;
+  /** Its root system was reached. */
+  readonly done: boolean;
+}
+
+/** What follows the firmware's own requests: seeing DHCP again after one of these means that the Pi has started anew. */
+const AFTER_FIRMWARE = BOOT_STAGES.indexOf("kernel");
+
+/** The events of one Pi, oldest first; only those of its latest boot count. */
+export function bootOf(events: readonly BootEvent[]): Boot {
+  let steps = new Map<BootStage, Step>();
+  let startedAt: number | undefined;
+  let failure: Boot["failure"];
+  let reached = -1;
+  for (const event of events) {
+    if (!isBootStage(event.stage)) continue;
+    const index = BOOT_STAGES.indexOf(event.stage);
+    if (event.stage === "dhcp" && reached >= AFTER_FIRMWARE) {
+      steps = new Map();
+      startedAt = undefined;
+      reached = -1;
+    }
+    startedAt ??= event.at;
+    reached = Math.max(reached, index);
+    const state: StepState = event.state === "ok" || event.state === "fail" ? event.state : "under-way";
+    steps.set(event.stage, { stage: event.stage, state, detail: event.detail, at: event.at });
+    failure = event.state === "fail" ? { detail: event.detail, fix: event.fix } : undefined;
+  }
+  return {
+    steps: BOOT_STAGES.map((stage, index) => {
+      const step = steps.get(stage);
+      // When a later stage has begun, this one did its work, whether it said so or not.
+      const passed = index < reached && step?.state !== "fail";
+      const state = passed ? "ok" : (step?.state ?? "waiting");
+      return { stage, state, detail: step?.detail ?? "", at: step?.at };
+    }),
+    startedAt,
+    failure,
+    done: steps.get("handover")?.state === "ok",
+  };
+}

@@ -1,0 +1,125 @@
+/** Disks for any initiator: a new one in one click, and those that are there. */
+import { useState } from "preact/hooks";
+import { call, type CreatedSession, type Session } from "../api.ts";
+import { agoWords, sizeWords } from "../model/words.ts";
+import { ConfirmButton } from "../parts/confirm-button.tsx";
+import { ProblemNote } from "../parts/problem-note.tsx";
+import { useAction } from "../parts/use-action.ts";
+import { images, now, sessions } from "../state.ts";
+import { Credentials } from "./credentials.tsx";
+
+export function DisksView() {
+  const [created, setCreated] = useState<CreatedSession>();
+  return (
+    <>
+      <h1>Disks</h1>
+      <NewDisk onCreated={setCreated} />
+      {created && <Credentials session={created} onClose={() => setCreated(undefined)} />}
+      {sessions.value.length === 0 ? (
+        <p class="empty">No disk yet. Make one above: any iSCSI initiator can use it at once.</p>
+      ) : (
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Disk</th>
+              <th scope="col">Image</th>
+              <th scope="col">Written</th>
+              <th scope="col">Used by</th>
+              <th scope="col">
+                <span class="sr">Actions</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {sessions.value.map((session) => (
+              <DiskRow key={session.id} session={session} />
+            ))}
+          </tbody>
+        </table>
+      )}
+    </>
+  );
+}
+
+function NewDisk({ onCreated }: { onCreated: (session: CreatedSession) => void }) {
+  const [image, setImage] = useState("blank");
+  const [size, setSize] = useState("1G");
+  const action = useAction();
+  return (
+    <form
+      class="panel"
+      onSubmit={(event) => {
+        event.preventDefault();
+        action.run(async () => {
+          onCreated(await call("POST", "/sessions", { image, ...(image === "blank" && { size }) }));
+        });
+      }}
+    >
+      <label>
+        From
+        <select value={image} onChange={({ currentTarget }) => setImage(currentTarget.value)}>
+          {images.value.map(({ id, name, imported_at }) => (
+            <option key={id} value={imported_at === null ? name : id}>
+              {name}
+            </option>
+          ))}
+        </select>
+      </label>
+      {image === "blank" && (
+        <label>
+          Size
+          <input
+            required
+            size={6}
+            value={size}
+            onInput={({ currentTarget }) => setSize(currentTarget.value)}
+          />
+        </label>
+      )}
+      <button type="submit" disabled={action.busy}>
+        New disk
+      </button>
+      <ProblemNote error={action.error} />
+    </form>
+  );
+}
+
+function DiskRow({ session }: { session: Session }) {
+  const action = useAction();
+  const size = session.luns.reduce((sum, { size_bytes }) => sum + size_bytes, 0);
+  return (
+    <tr>
+      <th scope="row">
+        <code>{session.id}</code>
+        <br />
+        <span class="dim">
+          {session.persistent ? "kept" : "until logout"}, made{" "}
+          {agoWords(Date.parse(session.created_at), now.value)}
+        </span>
+      </th>
+      <td>{session.luns.map(({ image }) => image).join(", ")}</td>
+      <td>
+        {sizeWords(session.allocated_bytes)} <span class="dim">of {sizeWords(size)}</span>
+      </td>
+      <td>{session.connected_from.join(", ") || <span class="dim">nobody</span>}</td>
+      <td class="end">
+        {session.fenced && (
+          <button
+            type="button"
+            disabled={action.busy}
+            onClick={() => action.run(() => call("POST", `/sessions/${session.id}/unfence`))}
+          >
+            Let in again
+          </button>
+        )}
+        <ConfirmButton
+          label="Delete"
+          question="Delete what was written?"
+          disabled={action.busy}
+          onConfirm={() => action.run(() => call("DELETE", `/sessions/${session.id}`))}
+        />
+        <ProblemNote error={action.error} />
+      </td>
+    </tr>
+  );
+}
