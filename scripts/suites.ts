@@ -64,6 +64,11 @@ export const SUITES: readonly Suite[] = [
     steps: [tests("test/appliance", "test/cli")],
   },
   {
+    name: "page",
+    about: "the page in a browser, as a person uses it",
+    steps: [tests("test/page")],
+  },
+  {
     name: "shim",
     about: "the shim's parts and its tree under other people's servers",
     steps: [tests("test/shim", "test/userland")],

@@ -228,7 +228,7 @@ export class TestServer {
 
 /** The address of a session's disk for libiscsi's and QEMU's tools. */
 export function iscsiUrl(
-  session: CreatedSession,
+  session: Pick<CreatedSession, "iqn" | "portal" | "chap_user" | "chap_secret">,
   change: { secret?: string; portal?: string; lun?: number } = {},
 ): string {
   const { secret = session.chap_secret, portal = session.portal, lun = 0 } = change;

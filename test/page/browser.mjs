@@ -1,0 +1,91 @@
+/**
+ * Drives Debian's Chromium by Playwright. It runs under Node (Playwright does not speak to a browser from Bun):
+ *   node browser.mjs FLOW URL   prints what the flow saw as one line of JSON
+ */
+import { chromium } from "playwright-core";
+
+const [flow, url] = process.argv.slice(2);
+const FLOWS = { views, newDisk, choose };
+
+const browser = await chromium.launch({
+  executablePath: "/usr/bin/chromium",
+  args: [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+  ],
+});
+try {
+  console.log(JSON.stringify(await FLOWS[flow]()));
+} finally {
+  await browser.close();
+}
+
+/** A page that keeps account of what it asked and of what went wrong in it. */
+async function open(options = {}) {
+  const context = await browser.newContext({
+    permissions: ["clipboard-read", "clipboard-write"],
+    ...options,
+  });
+  const page = await context.newPage();
+  const errors = [];
+  const requests = [];
+  page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+  page.on("pageerror", (error) => errors.push(error.message));
+  page.on("request", (request) => requests.push(request.url()));
+  await page.goto(url);
+  await page.getByText("Live", { exact: true }).waitFor();
+  return { page, errors, requests };
+}
+
+/** Every view, narrow and wide: what is wider than the screen, what went wrong, who was asked. */
+async function views() {
+  const seen = { headings: [], tooWide: [], errors: [], foreign: [] };
+  for (const width of [390, 1200]) {
+    const { page, errors, requests } = await open({ viewport: { width, height: 800 }, colorScheme: "dark" });
+    for (const name of ["Pis", "Images", "Disks", "Doctor"]) {
+      await page.getByRole("link", { name, exact: true }).click();
+      await page.getByRole("heading", { level: 1, name }).waitFor();
+      seen.headings.push(name);
+      const overflow = await page.evaluate(
+        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      );
+      if (overflow > 0) seen.tooWide.push(`${name} at ${width}: ${overflow} px`);
+    }
+    seen.errors.push(...errors);
+    seen.foreign.push(...requests.filter((asked) => !asked.startsWith(url)));
+  }
+  return seen;
+}
+
+/** New disk, then each value by its copy button. */
+async function newDisk() {
+  const { page, errors } = await open();
+  await page.getByRole("link", { name: "Disks" }).click();
+  await page.getByLabel("Size").fill("64M");
+  await page.getByRole("button", { name: "New disk" }).click();
+  await page.getByRole("heading", { name: "Your disk is ready" }).waitFor();
+  const copied = {};
+  for (const name of ["Portal", "Target", "User", "Secret", "Linux"]) {
+    await page.getByRole("button", { name: `Copy ${name}` }).click();
+    copied[name] = await page.evaluate(() => navigator.clipboard.readText());
+  }
+  await page.getByRole("button", { name: "I have it" }).click();
+  const secretStays = (await page.content()).includes(copied.Secret);
+  return { copied, secretStays, errors };
+}
+
+/** A Pi that waits appears by itself; its image is chosen; the card follows it. */
+async function choose() {
+  const { page, errors } = await open();
+  console.log(JSON.stringify({ ready: true }));
+  const card = page.getByRole("article", { name: "Raspberry Pi 4 Model B Rev 1.4" });
+  await card.getByText("Nobody has chosen an image for this Pi yet").waitFor();
+  await card.getByRole("button", { name: "Boot this" }).click();
+  await card.getByRole("alert").waitFor();
+  return { failure: await card.getByRole("alert").textContent(), errors };
+}

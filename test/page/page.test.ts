@@ -1,0 +1,99 @@
+/** The page in a real browser, as a person uses it. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { join } from "node:path";
+import { z } from "zod";
+import { type CreatedSession, iscsiUrl, qemuIo, TestServer, temporaryFolder } from "../support/pinetboot.ts";
+import { describeWith } from "../support/tools.ts";
+
+const BROWSER = join(import.meta.dir, "browser.mjs");
+const FLOW_MS = 60_000;
+
+describeWith(["node", "chromium", "qemu-io"], "the page", () => {
+  const folder = temporaryFolder("page");
+  let server: TestServer;
+  let url: string;
+
+  beforeAll(async () => {
+    server = await TestServer.start({ data: join(folder.path, "data") });
+    url = server.ready.http ?? "";
+  });
+  afterAll(async () => {
+    await server.stop();
+    folder.dispose();
+  });
+
+  test(
+    "every view fits a phone and a wide screen, and asks nobody but its own server",
+    async () => {
+      const seen = await drive("views", z.looseObject({ headings: z.array(z.string()) }));
+      expect(seen.headings).toHaveLength(8);
+      expect(seen).toMatchObject({ tooWide: [], errors: [], foreign: [] });
+    },
+    FLOW_MS,
+  );
+
+  test(
+    "a new disk is used by what was copied from the page, and its secret is gone afterwards",
+    async () => {
+      const Copied = z.object({
+        copied: z.record(z.string(), z.string()),
+        secretStays: z.boolean(),
+        errors: z.array(z.string()),
+      });
+      const { copied, secretStays, errors } = await drive("newDisk", Copied);
+      const { Portal = "", Target = "", User = "", Secret = "", Linux } = copied;
+      const login: Pick<CreatedSession, "iqn" | "portal" | "chap_user" | "chap_secret"> = {
+        iqn: Target,
+        portal: Portal,
+        chap_user: User,
+        chap_secret: Secret,
+      };
+      const write = await qemuIo(iscsiUrl(login), "write -P 0x5a 0 1M", "read -P 0x5a 0 1M");
+      expect(write).toMatchObject({ code: 0 });
+      expect(Linux).toContain(`-n node.session.auth.password -v ${Secret}`);
+      expect(secretStays).toBe(false);
+      expect(errors).toEqual([]);
+    },
+    FLOW_MS,
+  );
+
+  test(
+    "a Pi that waits appears by itself, goes on when its image is chosen, and says why it stopped",
+    async () => {
+      const image = join(folder.path, "tiny.img");
+      await Bun.write(image, new Uint8Array(2 ** 20).fill(7));
+      expect(await server.cli("image", "import", image, "--name", "tiny")).toMatchObject({ code: 0 });
+      const pi = "serial=10000000abcdef12&mac=dc:a6:32:01:02:03&boot=b1";
+      const answer = z.object({ failure: z.string(), errors: z.array(z.string()) });
+      const seen = await drive("choose", answer, async () => {
+        const model = encodeURIComponent("Raspberry Pi 4 Model B Rev 1.4");
+        let text = "";
+        // The answer is held up until somebody chooses, a while at a time.
+        while (!text.includes("state=ready"))
+          text = await (
+            await fetch(`http://${server.ready.report}/v1/parameters?${pi}&model=${model}`)
+          ).text();
+        const report = `${pi}&stage=login&state=fail&detail=${encodeURIComponent("<b>No</b> answer")}&fix=Look`;
+        await fetch(`http://${server.ready.report}/v1/report`, { method: "POST", body: report });
+      });
+      // What came from the network is text on the page, never markup.
+      expect(seen).toEqual({ failure: "<b>No</b> answer Look", errors: [] });
+    },
+    FLOW_MS,
+  );
+
+  /** Runs a flow; `meanwhile` runs from when the page is open. */
+  async function drive<T>(flow: string, schema: z.ZodType<T>, meanwhile?: () => Promise<void>): Promise<T> {
+    const child = Bun.spawn(["node", BROWSER, flow, url], { stdout: "pipe", stderr: "inherit" });
+    let last = "";
+    const side: Promise<void>[] = [];
+    const decoder = new TextDecoder();
+    for await (const bytes of child.stdout) {
+      last = decoder.decode(bytes).trim().split("\n").at(-1) ?? "";
+      if (meanwhile && side.length === 0) side.push(meanwhile());
+    }
+    await Promise.all(side);
+    expect(await child.exited).toBe(0);
+    return schema.parse(JSON.parse(last));
+  }
+});
