@@ -161,7 +161,7 @@ export async function bootLinux(machine: Machine, script: string, folder: string
   await writeFile(initramfs, Buffer.concat(archives));
   const hardware = ["-M", "pc", "-cpu", "max", "-m", "512", "-nodefaults", "-nographic", "-no-reboot"];
   const system = ["-kernel", machine.kernel, "-initrd", initramfs];
-  const kernelLine = ["-append", "console=ttyS0 quiet mitigations=off panic=-1"];
+  const kernelLine = ["-append", "console=ttyS0 quiet mitigations=off no_timer_check panic=-1"];
   const wires = ["-serial", "stdio", "-netdev", "user,id=n", "-device", "virtio-net-pci,netdev=n,romfile="];
   const child = Bun.spawn(["qemu-system-x86_64", ...hardware, ...system, ...kernelLine, ...wires], {
     stdin: "ignore",

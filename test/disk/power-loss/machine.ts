@@ -36,9 +36,10 @@ export interface ComputerOptions {
 export async function startComputer({ folder, data, syncsLie = false }: ComputerOptions): Promise<Computer> {
   const machine = await linuxMachine();
   await mkdir(folder, { recursive: true });
-  const [tools, before, disk, record] = ["tools.img", "before.img", "disk.img", "record"].map((name) =>
-    join(folder, name),
-  ) as [string, string, string, string];
+  const tools = join(folder, "tools.img");
+  const before = join(folder, "before.img");
+  const disk = join(folder, "disk.img");
+  const record = join(folder, "record");
   await makeTools(join(folder, "tools"), tools);
   sh(
     "mke2fs",
@@ -55,40 +56,31 @@ export async function startComputer({ folder, data, syncsLie = false }: Computer
   await copyFile(before, disk);
   emptyRecording(record);
   const port = await freePort();
+  const hardware = ["-M", "pc", "-cpu", "max", "-m", "1024", "-nodefaults", "-nographic", "-no-reboot"];
+  const initramfs = await withScript(machine.initramfs, folder, script(syncsLie));
+  const system = ["-kernel", machine.kernel, "-initrd", initramfs];
+  const kernelLine = [
+    "-append",
+    "console=ttyS0 quiet mitigations=off no_timer_check panic=-1",
+    "-serial",
+    "stdio",
+  ];
+  const forward = `user,id=n,hostfwd=tcp:127.0.0.1:${port}-:3260`;
+  const wires = ["-netdev", forward, "-device", "virtio-net-pci,netdev=n,romfile="];
+  const nodes = [
+    `driver=file,filename=${tools},node-name=tools,read-only=on`,
+    `driver=file,filename=${disk},node-name=disk`,
+    `driver=file,filename=${record},node-name=record`,
+    "driver=blklogwrites,file=disk,log=record,node-name=recorded",
+  ].flatMap((node) => ["-blockdev", node]);
+  const disks = ["tools", "recorded"].flatMap((node) => ["-device", `virtio-blk-pci,drive=${node}`]);
   const child = Bun.spawn(
-    [
-      ...[
-        "qemu-system-x86_64",
-        "-M",
-        "pc",
-        "-cpu",
-        "max",
-        "-m",
-        "1024",
-        "-nodefaults",
-        "-nographic",
-        "-no-reboot",
-      ],
-      ...[
-        "-kernel",
-        machine.kernel,
-        "-initrd",
-        await withScript(machine.initramfs, folder, script(syncsLie)),
-      ],
-      ...["-append", "console=ttyS0 quiet mitigations=off panic=-1", "-serial", "stdio"],
-      ...[
-        "-netdev",
-        `user,id=n,hostfwd=tcp:127.0.0.1:${port}-:3260`,
-        "-device",
-        "virtio-net-pci,netdev=n,romfile=",
-      ],
-      ...["-drive", `file=${tools},format=raw,if=virtio,readonly=on`],
-      ...["-blockdev", `driver=file,filename=${disk},node-name=disk`],
-      ...["-blockdev", `driver=file,filename=${record},node-name=record`],
-      ...["-blockdev", "driver=blklogwrites,file=disk,log=record,node-name=recorded"],
-      ...["-device", "virtio-blk-pci,drive=recorded"],
-    ],
-    { stdin: "ignore", stdout: "pipe", stderr: "inherit" },
+    ["qemu-system-x86_64", ...hardware, ...system, ...kernelLine, ...wires, ...nodes, ...disks],
+    {
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "inherit",
+    },
   );
   const losePower = async (): Promise<void> => {
     child.kill("SIGKILL");

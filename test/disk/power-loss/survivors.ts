@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 
 /** e2fsck: nothing to correct, or corrected. */
-const MENDED_EXITS = [0, 1];
+const MENDED_EXITS = new Set([0, 1]);
 
 /**
  * Mends the ext4 of `image` as a start of the computer does (the journal is replayed) and copies `name` out of it.
@@ -11,7 +11,7 @@ const MENDED_EXITS = [0, 1];
  */
 export function takeOut(image: string, name: string, folder: string): string {
   const replayed = Bun.spawnSync(["e2fsck", "-E", "journal_only", "-p", image]);
-  if (!MENDED_EXITS.includes(replayed.exitCode)) throw new Error(`e2fsck: ${replayed.stdout.toString()}`);
+  if (!MENDED_EXITS.has(replayed.exitCode)) throw new Error(`e2fsck: ${replayed.stdout.toString()}`);
   const checked = Bun.spawnSync(["e2fsck", "-f", "-n", image]);
   if (checked.exitCode !== 0) throw new Error(`e2fsck: ${checked.stdout.toString()}`);
   mkdirSync(folder, { recursive: true });
