@@ -15,6 +15,8 @@ export { DHCP_MODES, type DhcpMode } from "./serve/dhcp.ts";
 export { type ServeOptions, type Serving, startServing } from "./serve/serving.ts";
 export type { BuildLine } from "./serve/shim-keeper.ts";
 export type { Snapshot } from "./sessions/catalogue.ts";
+export { type Boot, bootOf, type Step } from "./boot/timeline.ts";
+export { recipesFor } from "./sessions/recipes.ts";
 export { BLANK, type SessionRecord } from "./sessions/record.ts";
 export type { DiskRequest } from "./sessions/service.ts";
 export { formatSize, parseSize } from "./sizes.ts";

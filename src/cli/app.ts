@@ -11,6 +11,7 @@ import { piRoutes } from "./commands/pi.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { sessionRoutes } from "./commands/session.ts";
 import { shimRoutes } from "./commands/shim.ts";
+import { watchCommand } from "./commands/watch.ts";
 import { versionCommand } from "./commands/version.ts";
 import { errorText, usageText } from "./output.ts";
 
@@ -23,6 +24,7 @@ export function createApp(json: boolean): Application<CommandContext> {
         image: imageRoutes,
         session: sessionRoutes,
         pi: piRoutes,
+        watch: watchCommand,
         shim: shimRoutes,
         version: versionCommand,
       },

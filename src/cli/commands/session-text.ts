@@ -1,6 +1,6 @@
 /** Sessions as commands print them. */
 import type { z } from "zod";
-import { formatSize } from "../../appliance/index.ts";
+import { formatSize, recipesFor } from "../../appliance/index.ts";
 import type { CreatedSessionSchema, SessionSchema } from "../../web/index.ts";
 
 type CreatedSession = z.infer<typeof CreatedSessionSchema>;
@@ -15,8 +15,12 @@ export function printCreated(session: CreatedSession): void {
   user     ${session.chap_user}
   secret   ${session.chap_secret}
 
-With QEMU's tools:
-  qemu-img info 'iscsi://${session.chap_user}%${session.chap_secret}@${session.portal}/${session.iqn}/0'`);
+${recipesFor(session).map(recipeText).join("\n\n")}`);
+}
+
+/** A recipe under its client's name, each line ready to be typed. */
+function recipeText({ client, text }: ReturnType<typeof recipesFor>[number]): string {
+  return [`${client}:`, ...text.split("\n").map((line) => `  ${line}`)].join("\n");
 }
 
 /** One disk: what lies under it, and its size. */

@@ -1,7 +1,7 @@
 /** What an initiator needs, shown once, with ready commands. */
 import { useState } from "preact/hooks";
 import type { CreatedSession } from "../api.ts";
-import { recipesFor } from "../model/recipes.ts";
+import { recipesFor } from "../../appliance/sessions/recipes.ts";
 import { CopyField } from "../parts/copy-field.tsx";
 
 export function Credentials({ session, onClose }: { session: CreatedSession; onClose: () => void }) {

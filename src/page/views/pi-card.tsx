@@ -1,7 +1,7 @@
 /** One Pi: what it is, what it boots, how far it is, and what to do when it stops. */
 import { useState } from "preact/hooks";
 import { type BootEvent, call, type Image, type Pi } from "../api.ts";
-import { type Boot, bootOf, type Step } from "../model/timeline.ts";
+import { type Boot, bootOf, type Step } from "../../appliance/boot/timeline.ts";
 import { agoWords, secondsWords } from "../model/words.ts";
 import { Board } from "../parts/board.tsx";
 import { ConfirmButton } from "../parts/confirm-button.tsx";

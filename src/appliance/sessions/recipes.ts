@@ -60,7 +60,10 @@ export function recipesFor(session: RecipeInput): readonly Recipe[] {
     },
     {
       client: "QEMU",
-      text: lines(`qemu-system-x86_64 -m 2G -drive file=${url},format=raw,if=virtio`, `qemu-img info ${url}`),
+      text: lines(
+        `qemu-img info '${url}'`,
+        `qemu-system-x86_64 -m 2G -drive 'file=${url},format=raw,if=virtio'`,
+      ),
     },
     {
       client: "iPXE",

@@ -1,15 +1,23 @@
 import { expect, test } from "bun:test";
-import type { BootEvent } from "../api.ts";
+import type { ApplianceEvent } from "../events.ts";
 import { bootOf } from "./timeline.ts";
 
 let id = 0;
 const event = (
-  stage: BootEvent["stage"],
-  state: BootEvent["state"],
+  stage: ApplianceEvent["stage"],
+  state: ApplianceEvent["state"],
   fix: string | null = null,
-): BootEvent => ({ id: ++id, at: 1000 * id, pi: "100000ab", stage, state, detail: `${stage} ${state}`, fix });
+): ApplianceEvent => ({
+  id: ++id,
+  at: 1000 * id,
+  pi: "100000ab",
+  stage,
+  state,
+  detail: `${stage} ${state}`,
+  fix,
+});
 
-const states = (events: BootEvent[]): string =>
+const states = (events: ApplianceEvent[]): string =>
   bootOf(events)
     .steps.map(({ state }) => ({ waiting: ".", "under-way": ">", ok: "o", fail: "x" })[state])
     .join("");

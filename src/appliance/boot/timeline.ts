@@ -1,6 +1,6 @@
 /** A Pi's latest boot as a row of stages, made from its events. */
-import { BOOT_STAGES, type BootStage, isBootStage } from "../../appliance/stages.ts";
-import type { BootEvent } from "../api.ts";
+import { BOOT_STAGES, type BootStage, isBootStage } from "../stages.ts";
+import type { ApplianceEvent } from "../events.ts";
 
 export type StepState = "waiting" | "under-way" | "ok" | "fail";
 
@@ -22,11 +22,16 @@ export interface Boot {
   readonly done: boolean;
 }
 
+/** What is looked at of an event; the API gives the stage as any word. */
+export type TimelineEvent = Pick<ApplianceEvent, "at" | "state" | "detail" | "fix"> & {
+  readonly stage: string;
+};
+
 /** What follows the firmware's own requests: seeing DHCP again after one of these means that the Pi has started anew. */
 const AFTER_FIRMWARE = BOOT_STAGES.indexOf("kernel");
 
 /** The events of one Pi, oldest first; only those of its latest boot count. */
-export function bootOf(events: readonly BootEvent[]): Boot {
+export function bootOf(events: readonly TimelineEvent[]): Boot {
   let steps = new Map<BootStage, Step>();
   let startedAt: number | undefined;
   let failure: Boot["failure"];
