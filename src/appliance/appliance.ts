@@ -4,15 +4,18 @@
  */
 import { mkdir } from "node:fs/promises";
 import { ImageLibrary } from "../images/library.ts";
+import { Copies } from "./copies/copies.ts";
+import { CopyJobs } from "./copies/jobs.ts";
 import { EventLog } from "./events.ts";
 import { ImageJobs } from "./images/jobs.ts";
 import { PiRegistry } from "./pis/registry.ts";
 import { PiService } from "./pis/service.ts";
-import type { Garbage } from "./sessions/garbage.ts";
 import type { SessionLife } from "./sessions/life.ts";
 import { openSessions } from "./sessions/open.ts";
 import type { SessionService } from "./sessions/service.ts";
 import { StateDatabase } from "./state/database.ts";
+import { type Collected, collectGarbage } from "./storage/collect.ts";
+import { type StorageUsage, storageUsage } from "./storage/usage.ts";
 import { takeFolderLock } from "./state/folder-lock.ts";
 import { folderPaths } from "./state/folder.ts";
 import { giveToCaller, makeFolder } from "./system/caller.ts";
@@ -23,13 +26,18 @@ export interface Appliance {
   readonly library: ImageLibrary;
   readonly sessions: SessionService;
   readonly life: SessionLife;
-  readonly garbage: Garbage;
+  readonly copies: Copies;
+  readonly copyJobs: CopyJobs;
   readonly pis: PiService;
   readonly registry: PiRegistry;
   readonly imports: ImageJobs;
   readonly database: StateDatabase;
   /** Who needs an image, in words; empty when nobody does. */
   usersOfImage(id: string): string[];
+  /** What images and sessions take on the host's disk. */
+  usage(): Promise<StorageUsage>;
+  /** Removes what nobody needs, or shows it. */
+  collectGarbage(options: { readonly dryRun: boolean }): Promise<readonly Collected[]>;
   /** Closes every disk and file and gives the folder back. */
   close(): Promise<void>;
 }
@@ -57,7 +65,7 @@ export async function openAppliance({ dataFolder, purpose }: ApplianceOptions): 
     const database = new StateDatabase(paths.database);
     const events = new EventLog();
     const library = await ImageLibrary.open(paths.images);
-    const { sessions, life, disks, garbage } = await openSessions({
+    const { sessions, life, disks, garbage, catalogue, folder } = await openSessions({
       folder: paths.overlays,
       database,
       library,
@@ -67,26 +75,34 @@ export async function openAppliance({ dataFolder, purpose }: ApplianceOptions): 
     registry.onTrouble = (detail) => events.emit({ stage: "server", state: "fail", detail });
     registry.onJoin = (from, to) => sessions.movePi(from, to);
     const imports = new ImageJobs(library, events);
+    const copyJobs = new CopyJobs(events);
+    const copies = new Copies({ jobs: copyJobs, library, sessions, life, disks, folder, garbage });
+    const usersOfImage = (id: string): string[] => [
+      ...sessions.usersOf(id),
+      ...copyJobs.usersOf(id),
+      ...registry
+        .all()
+        .filter(({ assignment }) => assignment?.image === id)
+        .map(({ key }) => `Pi ${key}`),
+    ];
     return {
       dataFolder,
       events,
       library,
       sessions,
       life,
-      garbage,
+      copies,
+      copyJobs,
       registry,
       pis: new PiService({ registry, sessions, library, events }),
       imports,
       database,
-      usersOfImage: (id) => [
-        ...sessions.usersOf(id),
-        ...registry
-          .all()
-          .filter(({ assignment }) => assignment?.image === id)
-          .map(({ key }) => `Pi ${key}`),
-      ],
+      usersOfImage,
+      usage: () => storageUsage({ dataFolder, library, sessions, disks, catalogue }),
+      collectGarbage: (options) => collectGarbage({ library, garbage, usersOfImage }, options),
       async close() {
         await imports.cancelAll();
+        await copyJobs.cancelAll();
         await disks.closeAll();
         await database.close();
         lock.release();

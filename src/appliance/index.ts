@@ -3,6 +3,10 @@ export { type Appliance, type ApplianceOptions, openAppliance } from "./applianc
 export type { BootPolicyOptions } from "./boot/director.ts";
 export { ADOPT_POLICIES, type AdoptPolicy } from "./decide.ts";
 export { formatDuration, parseDuration } from "./durations.ts";
+export { EXPORT_FORMATS } from "./copies/copies.ts";
+export { COPY_KINDS, type CopyJob } from "./copies/jobs.ts";
+export type { Collected } from "./storage/collect.ts";
+export type { StorageUsage } from "./storage/usage.ts";
 export { ApplianceError, ERROR_CODES, errnoOf, type ErrorCode, wordsOf } from "./errors.ts";
 export { toApplianceError } from "./errors-of-floors.ts";
 export type { ApplianceEvent } from "./events.ts";

@@ -2,6 +2,22 @@
 import { ImageError } from "./image-error.ts";
 import { FORMAT_NAMES, type FormatName } from "./import/formats.ts";
 
+/** What a committed image came from: an image, by way of a session. */
+export interface Ancestor {
+  /** Id of the image that lay under the session; "blank" for none. It may be gone from the library since. */
+  readonly image: string;
+  /** What that image was called then. */
+  readonly name: string | null;
+  readonly session: string;
+  /** The snapshot that was committed; null for the session as it was. */
+  readonly snapshot: string | null;
+  /** ISO 8601: when it was committed. */
+  readonly at: string;
+}
+
+/** A chain of commits longer than this loses its oldest links: the record is read whole at every start. */
+export const LINEAGE_MAX = 100;
+
 export interface Image {
   /** sha256 of what a guest would read, 64 hex digits; "blank" for the built-in one. */
   readonly id: string;
@@ -12,6 +28,8 @@ export interface Image {
   readonly importedAt: string;
   /** Where it came from: a file name or another label, and the format that it had. */
   readonly source: { readonly label: string; readonly format: FormatName };
+  /** For a committed image: what it came from, the nearest first. Written once with the image. */
+  readonly lineage?: readonly Ancestor[];
 }
 
 /** Size of a blank disk when nobody says another: enough for a Linux root, and it costs nothing until it is written. */
@@ -88,7 +106,35 @@ export function decodeRecord(text: string, path: string): Image {
   }
   const format = FORMAT_NAMES.find((name) => name === source["format"]);
   if (!format) throw damaged(path);
-  return { id, names, sizeBytes, importedAt, source: { label: source["label"], format } };
+  const lineage = decodeLineage(record["lineage"]);
+  if (lineage === "damaged") throw damaged(path);
+  return {
+    id,
+    names,
+    sizeBytes,
+    importedAt,
+    source: { label: source["label"], format },
+    ...(lineage && { lineage }),
+  };
+}
+
+function decodeLineage(value: unknown): readonly Ancestor[] | undefined | "damaged" {
+  if (value === undefined) return undefined;
+  if (!Array.isArray(value) || value.length > LINEAGE_MAX) return "damaged";
+  const lineage = value.map(decodeAncestor);
+  return lineage.every((ancestor) => ancestor !== undefined) ? lineage : "damaged";
+}
+
+function decodeAncestor(value: unknown): Ancestor | undefined {
+  if (!isObject(value)) return undefined;
+  const { image, name, session, snapshot, at } = value;
+  if (typeof image !== "string" || typeof session !== "string" || typeof at !== "string") return undefined;
+  if (!isStringOrNull(name) || !isStringOrNull(snapshot)) return undefined;
+  return { image, name, session, snapshot, at };
+}
+
+function isStringOrNull(value: unknown): value is string | null {
+  return value === null || typeof value === "string";
 }
 
 function parseJson(text: string, path: string): unknown {

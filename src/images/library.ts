@@ -16,8 +16,10 @@ import {
   decodeRecord,
   encodeRecord,
   isImageId,
+  LINEAGE_MAX,
   nameFromLabel,
   SHORTEST_ID_PREFIX,
+  type Ancestor,
   type Image,
 } from "./image.ts";
 import { ImageError } from "./image-error.ts";
@@ -56,6 +58,16 @@ export interface ImportOptions extends RunOptions {
   readonly fetchLimits?: FetchLimits | undefined;
   /** Called when the library had the content already, and nothing is stored. */
   readonly onAlreadyThere?: (() => void) | undefined;
+}
+
+export interface AdoptedImage {
+  /** sha256 of the content. */
+  readonly id: string;
+  readonly sizeBytes: number;
+  readonly name: string | undefined;
+  /** What it is called after when it has no name: made unique. */
+  readonly label: string;
+  readonly lineage: readonly Ancestor[];
 }
 
 export interface ImageDetails extends Image {
@@ -154,6 +166,45 @@ export class ImageLibrary {
     } finally {
       await Promise.all([target, spool].map((path) => fs.rm(path, { force: true })));
       if (prepared.fetched !== undefined) this.#release(prepared.fetched, keepPart);
+    }
+  }
+
+  /** A path for a file that is to become an image by `adopt`; a kill before that leaves it to the next opening's sweep. */
+  unfinishedPath(): string {
+    return join(this.directory, `${UNFINISHED}${randomUUID()}.img`);
+  }
+
+  /** Throws "bad-name" or "name-taken" for a name that a new image cannot have. */
+  checkFree(name: string): void {
+    this.#checkFree(name);
+  }
+
+  /**
+   * Takes a whole raw disk, synced, at an `unfinishedPath` as an image. Content that is here already is not stored
+   * again: the image there gets the name. Throws an `ImageError`; the file is gone then.
+   */
+  async adopt(unfinished: string, adopted: AdoptedImage): Promise<Image> {
+    const { id, sizeBytes, name, label, lineage } = adopted;
+    try {
+      return await this.#change(async () => {
+        const known = this.#images.get(id);
+        if (known) return await this.#named(known, name ?? this.#freeName(label, known));
+        if (name !== undefined) this.#checkFree(name);
+        await fs.chmod(unfinished, 0o444);
+        await fs.rename(unfinished, this.#imagePath(id));
+        return await this.#save({
+          id,
+          names: [name ?? this.#freeName(label)],
+          sizeBytes,
+          importedAt: new Date().toISOString(),
+          source: { label, format: "raw" },
+          lineage: lineage.slice(0, LINEAGE_MAX),
+        });
+      });
+    } catch (error) {
+      throw toImageError(error);
+    } finally {
+      await fs.rm(unfinished, { force: true });
     }
   }
 

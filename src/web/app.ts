@@ -12,6 +12,7 @@ import { pageRoutes } from "./routes/page.ts";
 import { piRoutes } from "./routes/pis.ts";
 import { sessionLifeRoutes } from "./routes/session-life.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
+import { storageRoutes } from "./routes/storage.ts";
 
 /** The page is its own script and style; nothing of it asks anybody else, and nothing may frame it. */
 const CONTENT_POLICY = [
@@ -39,7 +40,15 @@ export function createApi(
     c.header("content-security-policy", CONTENT_POLICY);
     c.header("referrer-policy", "no-referrer");
   });
-  for (const routes of [sessionRoutes, sessionLifeRoutes, imageRoutes, piRoutes, eventRoutes, healthRoutes])
+  for (const routes of [
+    sessionRoutes,
+    sessionLifeRoutes,
+    storageRoutes,
+    imageRoutes,
+    piRoutes,
+    eventRoutes,
+    healthRoutes,
+  ])
     app.route("/api", routes(context) as OpenAPIHono<ApiEnv>);
   app.doc31("/api/openapi.json", {
     openapi: "3.1.0",

@@ -14,3 +14,4 @@ export {
 } from "./schemas.ts";
 export { SnapshotSchema } from "./session-schemas.ts";
 export { type ApiServer, listenTcp, listenUnix } from "./server.ts";
+export { CollectedSchema, HistorySchema, JobSchema, StorageSchema } from "./storage-schemas.ts";

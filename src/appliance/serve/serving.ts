@@ -9,6 +9,7 @@ import { WaitingRoom } from "../boot/hold.ts";
 import { type ApplianceError, wordsOf } from "../errors.ts";
 import { localAddresses, outwardAddress } from "../net/addresses.ts";
 import { SqliteLeaseStore } from "../state/lease-store.ts";
+import { watchSpace } from "../storage/space-watch.ts";
 import { explainBindError, type Listener } from "./bind-errors.ts";
 import { startBootEndpoint } from "./boot-endpoint.ts";
 import { type DhcpMode, startDhcp } from "./dhcp.ts";
@@ -173,7 +174,7 @@ export async function startServing(appliance: Appliance, options: ServeOptions):
     if (dhcp) stops.push(() => dhcp.close());
 
     const mended = sessions.mend();
-    stops.push(() => mended, startChores(appliance));
+    stops.push(() => mended, startChores(appliance), watchSpace({ folder: appliance.dataFolder, events }));
     const own = onLoopback ? LOOPBACK : outwardAddress(localAddresses(options.interfaces));
     const at = (service: { readonly port: number } | undefined): Endpoint | undefined =>
       service && { address: own, port: service.port };

@@ -1,6 +1,7 @@
 /** A filter over a session's disk that tells a person when the host cannot take a write: the guest only sees an error. */
 import type { BlockDevice, DeviceExtent } from "iscsi-target-ts";
 import { errnoOf, wordsOf } from "../errors.ts";
+import { QuotaExceeded } from "../sessions/space-budget.ts";
 
 type MappedDevice = Required<BlockDevice>;
 
@@ -80,6 +81,8 @@ export class WatchedDisk implements MappedDevice {
   }
 
   #told(error: unknown): unknown {
+    // The session's budget has told of it already.
+    if (error instanceof QuotaExceeded) return error;
     const now = this.#now();
     if (now - this.#toldAt < TELL_AGAIN_MS) return error;
     this.#toldAt = now;

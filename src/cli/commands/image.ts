@@ -8,6 +8,7 @@ import { ImageInfoSchema, ImageSchema, ImportSchema } from "../../web/index.ts";
 import { type Api, call, order, withApi } from "../backend.ts";
 import { type CommonFlags, commonFlags, text } from "../flags.ts";
 import { printJson, printTable } from "../output.ts";
+import { df, exportImage, gc, history } from "./image-storage.ts";
 import { ProgressLine } from "../progress-line.ts";
 
 type ImportJob = z.infer<typeof ImportSchema>;
@@ -159,6 +160,6 @@ const remove = buildCommand({
 });
 
 export const imageRoutes = buildRouteMap({
-  routes: { import: importCommand, list, info, remove },
+  routes: { import: importCommand, list, info, export: exportImage, history, df, gc, remove },
   docs: { brief: "The library of disk images" },
 });

@@ -5,6 +5,7 @@ import { CreatedSessionSchema, SessionSchema } from "../../web/index.ts";
 import { call, order, withApi } from "../backend.ts";
 import { type CommonFlags, commonFlags, sizeFlag, text, timeFlag } from "../flags.ts";
 import { printJson, printTable } from "../output.ts";
+import { commit, exportCommand } from "./session-copy.ts";
 import { branch, reset, restore, set, snapshot, snapshotRemove, snapshots } from "./session-life.ts";
 import { keptText, lunText, printCreated, printSession, usedFromText, usedText } from "./session-text.ts";
 
@@ -177,6 +178,8 @@ export const sessionRoutes = buildRouteMap({
     "snapshot-remove": snapshotRemove,
     restore,
     branch,
+    commit,
+    export: exportCommand,
     remove,
     unfence,
   },

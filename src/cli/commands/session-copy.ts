@@ -1,0 +1,111 @@
+/** `pinetboot session commit` and `export`. */
+import { resolve } from "node:path";
+import { buildCommand } from "@stricli/core";
+import { EXPORT_FORMATS, formatSize } from "../../appliance/index.ts";
+import { ImageInfoSchema, JobSchema } from "../../web/index.ts";
+import { call, withApi } from "../backend.ts";
+import { exportFlags, formatOf, type ExportFlags } from "../export-flags.ts";
+import { type CommonFlags, commonFlags, text } from "../flags.ts";
+import { followCopy } from "../follow-copy.ts";
+import { printJson } from "../output.ts";
+
+const id = { brief: "Id or IQN of the session", parse: text, placeholder: "id" };
+
+interface ChoiceFlags {
+  readonly snapshot?: string;
+  readonly lun?: number;
+}
+
+const choiceFlags = {
+  snapshot: {
+    kind: "parsed",
+    parse: text,
+    brief: "The disk as it was then; also while an initiator is logged in",
+    placeholder: "name",
+    optional: true,
+  },
+  lun: {
+    kind: "parsed",
+    parse: Number,
+    brief: "Which disk of the session (default: 0)",
+    placeholder: "number",
+    optional: true,
+  },
+} as const;
+
+function choiceOf({ snapshot, lun }: ChoiceFlags): object {
+  return { ...(snapshot !== undefined && { snapshot }), ...(lun !== undefined && { lun }) };
+}
+
+export const commit = buildCommand({
+  docs: {
+    brief: "Make an image of a session's disk",
+    fullDescription:
+      "The image holds the whole disk and needs nothing beneath it; pinetboot image history says what it came from.\n" +
+      "The session stays as it is. Refused while an initiator is logged in, unless --snapshot names one.\n\n" +
+      "Example:\n  pinetboot session commit k3v9x2m1qa --name raspios-with-tools",
+  },
+  parameters: {
+    flags: {
+      ...commonFlags,
+      ...choiceFlags,
+      name: {
+        kind: "parsed",
+        parse: text,
+        brief: "Name for the image (default: session-ID)",
+        placeholder: "name",
+        optional: true,
+      },
+    },
+    positional: { kind: "tuple", parameters: [id] },
+  },
+  async func(flags: CommonFlags & ChoiceFlags & { readonly name?: string }, session: string) {
+    const image = await withApi(flags, "session commit", async (api) => {
+      const job = await call(api, "POST", `/api/sessions/${encodeURIComponent(session)}/commit`, {
+        schema: JobSchema,
+        body: { ...choiceOf(flags), ...(flags.name !== undefined && { name: flags.name }) },
+      });
+      const done = await followCopy(api, job, { label: "Committing", quiet: flags.json });
+      return call(api, "GET", `/api/images/${done.image}`, { schema: ImageInfoSchema });
+    });
+    if (flags.json) printJson(image);
+    else
+      console.log(
+        `${image.name} is in the library: ${formatSize(image.size_bytes)}, ${formatSize(image.allocated_bytes)} on disk, id ${image.id.slice(0, 12)}`,
+      );
+  },
+});
+
+export const exportCommand = buildCommand({
+  docs: {
+    brief: "Write a session's disk to a file that needs no other",
+    fullDescription:
+      `Formats: ${EXPORT_FORMATS.join(", ")}; told by the file's ending unless --format says it. A raw file can be written\n` +
+      "to an SD card (docs/sessions.md says what a Pi needs to boot from it alone). Refused while an initiator is logged in,\n" +
+      "unless --snapshot names one.\n\n" +
+      "Examples:\n  pinetboot session export k3v9x2m1qa card.img\n  pinetboot session export k3v9x2m1qa backup.img.xz",
+  },
+  parameters: {
+    flags: { ...commonFlags, ...choiceFlags, ...exportFlags },
+    positional: {
+      kind: "tuple",
+      parameters: [id, { brief: "The file", parse: text, placeholder: "file" }],
+    },
+  },
+  async func(flags: CommonFlags & ChoiceFlags & ExportFlags, session: string, file: string) {
+    const done = await withApi(flags, "session export", async (api) => {
+      const job = await call(api, "POST", `/api/sessions/${encodeURIComponent(session)}/export`, {
+        schema: JobSchema,
+        body: {
+          ...choiceOf(flags),
+          path: resolve(file),
+          format: formatOf(flags, file),
+          replace: flags.force,
+        },
+      });
+      return followCopy(api, job, { label: "Exporting", quiet: flags.json });
+    });
+    if (flags.json) printJson(done);
+    else console.log(`${file} is written: ${formatSize(done.written_bytes ?? 0)} of content.`);
+  },
+});
