@@ -6,7 +6,7 @@
  * leaves refcounts that are too high (leaks), never too low. In between they are kept here and written together by
  * `writeRefcounts`, once for each commit: what a kill then leaves in the file is counted anew at the next opening.
  */
-import { DiskError } from "../disk-error.ts";
+import { DiskError, errnoOf } from "../disk-error.ts";
 import type { HostFile } from "../host/file.ts";
 import {
   CLUSTER_BYTES,
@@ -107,6 +107,10 @@ export class ClusterAllocator {
     if (this.#free.length < MAX_REMEMBERED_FREE) this.#free.push(cluster);
   }
 
+  get remembersEnough(): boolean {
+    return this.#free.length >= MAX_REMEMBERED_FREE;
+  }
+
   /** Cuts the room for growth off the end of the file. */
   trim(): void {
     this.file.truncate(this.end * CLUSTER_BYTES);
@@ -116,8 +120,7 @@ export class ClusterAllocator {
   #ensureBlock(cluster: number): void {
     const index = Math.floor(cluster / REFCOUNTS_PER_BLOCK);
     const known = this.blocks[index];
-    if (known === undefined)
-      throw new DiskError("ENOSPC", `${this.file.path}: the overlay cannot grow any more`);
+    if (known === undefined) return this.#full();
     if (known !== NO_CLUSTER) return;
     // The new block takes the next cluster and, being of the range that it counts, counts itself.
     const block = hostCluster(this.end);
@@ -132,9 +135,22 @@ export class ClusterAllocator {
 
   #grow(toCluster: number): void {
     if (toCluster <= this.#fileClusters) return;
-    const clusters = toCluster + GROWTH_CLUSTERS;
-    this.file.truncate(clusters * CLUSTER_BYTES);
-    this.#fileClusters = clusters;
+    this.#fileClusters = this.#resize(toCluster + GROWTH_CLUSTERS) ?? this.#resize(toCluster) ?? this.#full();
+  }
+
+  /** Undefined when the host's file system has no files as large as that (16 TiB on ext4). */
+  #resize(clusters: number): number | undefined {
+    try {
+      this.file.truncate(clusters * CLUSTER_BYTES);
+      return clusters;
+    } catch (error) {
+      if (errnoOf(error) === "EFBIG") return undefined;
+      throw error;
+    }
+  }
+
+  #full(): never {
+    throw new DiskError("ENOSPC", `${this.file.path}: the overlay cannot grow any more`);
   }
 
   #refcountOffset(cluster: HostCluster): number {
@@ -145,10 +161,10 @@ export class ClusterAllocator {
   }
 }
 
-/** Reads the refcount table: the cluster of each block, as it stands in the file, unchecked. */
-export function readRefcountTable(file: HostFile, tableOffset: number): number[] {
+/** Reads the refcount table on the thread pool: the place of each block, as it stands in the file, unchecked. */
+export async function readRefcountTable(file: HostFile, tableOffset: number): Promise<number[]> {
   const bytes = new Uint8Array(CLUSTER_BYTES);
-  file.readNow(bytes, tableOffset);
+  await file.read(bytes, tableOffset);
   const view = new DataView(bytes.buffer);
   return Array.from({ length: CLUSTER_BYTES / TABLE_ENTRY_BYTES }, (_, index) =>
     Number(view.getBigUint64(index * TABLE_ENTRY_BYTES)),

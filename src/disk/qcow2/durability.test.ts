@@ -164,7 +164,7 @@ class Life {
       case "close":
         this.#freeSpace(Number.POSITIVE_INFINITY);
         await this.overlay.close();
-        expectClean(this.disk.file);
+        await expectClean(this.disk.file);
         await this.#reopen();
         expect(this.overlay.recovery).toEqual({ kind: "clean" });
         return this.compare((sector) => [this.model.current(sector)]);
@@ -262,14 +262,14 @@ function tagOf(bytes: Uint8Array, index: number): number {
 }
 
 /** A closed file: the dirty bit clear, and refcounts that a rebuild finds nothing to change in. */
-function expectClean(file: SimulatedFile): void {
+async function expectClean(file: SimulatedFile): Promise<void> {
   const area = new Uint8Array(HEADER_AREA_BYTES);
   file.readNow(area, 0);
   const header = decodeHeader(area, file.sizeBytes());
   expect(header.dirty).toBe(false);
-  const tables = readL1Table(file, header.l1Offset, header.l1Entries, file.sizeBytes() / CLUSTER_BYTES);
+  const tables = await readL1Table(file, header.l1Offset, header.l1Entries, file.sizeBytes() / CLUSTER_BYTES);
   const before = file.sizeBytes();
-  expect(rebuildRefcounts(file.afterKill(), header, tables)).toBe(0);
+  expect(await rebuildRefcounts(file.afterKill(), header, tables)).toBe(0);
   expect(file.sizeBytes()).toBe(before);
 }
 

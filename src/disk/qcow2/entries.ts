@@ -1,5 +1,5 @@
 /** The entries of L1 and L2 tables, and where a subcluster lives according to one. */
-import { encodeFields, offsetsOf, type Decoded, type Field } from "./fields.ts";
+import { offsetsOf, type Field } from "./fields.ts";
 import {
   CLUSTER_BYTES,
   hostClusterAt,
@@ -64,16 +64,12 @@ export function decodeL2Entry(table: DataView, at: number, endCluster: number): 
   return { host, allocated, zero };
 }
 
-/** Encodes an entry into `bytes` at `at`. Every cluster has one owner, so COPIED is always set. */
-export function encodeL2Entry(entry: L2Entry, bytes: Uint8Array, at: number): void {
-  const { high, low } = pointerWords(entry.host);
-  const raw: Decoded<typeof L2_ENTRY> = {
-    descriptorHigh: high,
-    descriptorLow: low,
-    zero: entry.zero,
-    allocated: entry.allocated,
-  };
-  encodeFields(L2_ENTRY, raw, bytes, at);
+/** Encodes an entry into `table` at `at`. Every cluster has one owner, so COPIED is always set. */
+export function encodeL2Entry(entry: L2Entry, table: DataView, at: number): void {
+  table.setUint32(at + AT.descriptorHigh, pointerHigh(entry.host));
+  table.setUint32(at + AT.descriptorLow, (entry.host * CLUSTER_BYTES) >>> 0);
+  table.setUint32(at + AT.allocated, entry.allocated);
+  table.setUint32(at + AT.zero, entry.zero);
 }
 
 /** Decodes an L1 entry: the cluster of an L2 table, or `NO_CLUSTER`. Throws an `EntryError`. */
@@ -83,11 +79,10 @@ export function decodeL1Entry(bytes: Uint8Array, at: number, endCluster: number)
 }
 
 export function encodeL1Entry(table: HostCluster): Uint8Array {
-  const { high, low } = pointerWords(table);
   const bytes = new Uint8Array(8);
   const view = new DataView(bytes.buffer);
-  view.setUint32(0, high);
-  view.setUint32(4, low);
+  view.setUint32(0, pointerHigh(table));
+  view.setUint32(4, (table * CLUSTER_BYTES) >>> 0);
   return bytes;
 }
 
@@ -104,10 +99,10 @@ function pointer(high: number, low: number, what: string, endCluster: number): H
   return cluster;
 }
 
-function pointerWords(cluster: HostCluster): { high: number; low: number } {
-  if (cluster === NO_CLUSTER) return { high: 0, low: 0 };
-  const offset = cluster * CLUSTER_BYTES;
-  return { high: (COPIED_HIGH | Math.floor(offset / 2 ** 32)) >>> 0, low: offset >>> 0 };
+/** The upper half of a pointer; the lower is that of the offset. */
+function pointerHigh(cluster: HostCluster): number {
+  if (cluster === NO_CLUSTER) return 0;
+  return (COPIED_HIGH | Math.floor((cluster * CLUSTER_BYTES) / 2 ** 32)) >>> 0;
 }
 
 export function sameEntry(a: L2Entry, b: L2Entry): boolean {

@@ -16,22 +16,22 @@ import { CLUSTER_BYTES } from "./units.ts";
  */
 export async function openFrozen(path: string, options: OpenOptions = {}): Promise<Layer> {
   try {
-    return openNow(path, options);
+    return await openNow(path, options);
   } catch (error) {
     await options.backing?.layer.close();
     throw error;
   }
 }
 
-function openNow(path: string, options: OpenOptions): Layer {
+async function openNow(path: string, options: OpenOptions): Promise<Layer> {
   const file = openHostFile(path, "read-only");
   try {
-    const header = readHeader(file);
+    const header = await readHeader(file);
     checkBacking(header, options, path);
     checkDepth(options);
     if (header.dirty) throw new DiskError("EUNCLEAN", `${path}: it was not closed properly`);
     const end = Math.ceil(file.sizeBytes() / CLUSTER_BYTES);
-    const tables = readL1Table(file, header.l1Offset, header.l1Entries, end);
+    const tables = await readL1Table(file, header.l1Offset, header.l1Entries, end);
     const mapping = new Mapping(file, header.l1Offset, tables, () => end);
     return new Frozen(file, mapping, options.backing?.layer, header.sizeBytes);
   } catch (error) {

@@ -194,7 +194,7 @@ function recordOffset(bank: 0 | 1, record: number): number {
  * Reads what a journal holds: the last entry of each guest cluster among the records that still count.
  * Records that are torn, or belong to another journal, are passed over: they were never acknowledged.
  */
-export function readJournal(file: HostFile, id: number): Map<GuestCluster, L2Entry> {
+export async function readJournal(file: HostFile, id: number): Promise<Map<GuestCluster, L2Entry>> {
   interface Read {
     readonly number: number;
     readonly change: Change;
@@ -203,7 +203,7 @@ export function readJournal(file: HostFile, id: number): Map<GuestCluster, L2Ent
   let newest = { number: 0, firstLive: 1 };
   const chunk = new Uint8Array(CHUNK_BYTES);
   for (let offset = 0; offset < file.sizeBytes(); offset += CHUNK_BYTES) {
-    file.readNow(chunk, offset);
+    await file.read(chunk, offset);
     for (let at = 0; at < CHUNK_BYTES; at += RECORD_BYTES) {
       const bytes = chunk.subarray(at, at + RECORD_BYTES);
       const crc = new DataView(bytes.buffer, bytes.byteOffset).getUint32(4);

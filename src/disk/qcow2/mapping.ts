@@ -121,8 +121,9 @@ export class Mapping {
   writeEntries(index: SliceIndex, entries: readonly Change[]): void {
     const slice = this.#load(index);
     const bytes = slice.bytes.slice();
+    const view = new DataView(bytes.buffer);
     for (const [cluster, entry] of entries) {
-      encodeL2Entry(entry, bytes, entryOffsetInSlice(cluster, ENTRIES_PER_SLICE));
+      encodeL2Entry(entry, view, entryOffsetInSlice(cluster, ENTRIES_PER_SLICE));
     }
     this.#version += 1;
     this.file.write(bytes, this.#sliceOffset(index));
@@ -155,15 +156,15 @@ export class Mapping {
   }
 }
 
-/** Reads and checks an L1 table. Throws an `EntryError` when an entry cannot be followed. */
-export function readL1Table(
+/** Reads and checks an L1 table, on the thread pool. Throws an `EntryError` when an entry cannot be followed. */
+export async function readL1Table(
   file: HostFile,
   l1Offset: number,
   entries: number,
   endCluster: number,
-): HostCluster[] {
+): Promise<HostCluster[]> {
   const bytes = new Uint8Array(entries * L1_ENTRY_BYTES);
-  file.readNow(bytes, l1Offset);
+  await file.read(bytes, l1Offset);
   const tables = Array.from({ length: entries }, (_, index) =>
     decodeL1Entry(bytes, index * L1_ENTRY_BYTES, endCluster),
   );

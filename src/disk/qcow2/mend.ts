@@ -14,7 +14,7 @@ import type { Recovery } from "./recover.ts";
  */
 export async function mendOverlay(path: string, backing: string | undefined): Promise<Recovery> {
   return changing(path, async (file) => {
-    const header = readHeader(file);
+    const header = await readHeader(file);
     checkBackingName(header, backing, path);
     if (!header.dirty) return { kind: "clean" };
     const recovery = await recover({ ...hostFiles(path, file), bootId: bootId() }, header);
@@ -34,7 +34,7 @@ export async function renameBacking(
   backing: { readonly name: string; readonly format: "raw" | "qcow2" } | undefined,
 ): Promise<void> {
   await changing(path, async (file) => {
-    const header = readHeader(file);
+    const header = await readHeader(file);
     if (header.dirty) throw new HeaderError("it was not closed properly: open it, or mend it, first");
     file.write(encodeHeader({ ...header, backing }), 0);
     await file.sync();

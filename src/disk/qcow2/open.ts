@@ -86,7 +86,7 @@ export function hostFiles(path: string, file: HostFile): OverlayFiles {
 export async function openOverlayFiles(files: OverlayFiles, options: OpenOptions): Promise<Overlay> {
   const { file } = files;
   try {
-    const header = readHeader(file);
+    const header = await readHeader(file);
     checkBacking(header, options, file.path);
     checkDepth(options);
     const recovery = await recover(files, header);
@@ -100,9 +100,9 @@ export async function openOverlayFiles(files: OverlayFiles, options: OpenOptions
 }
 
 /** Throws a `HeaderError`. */
-export function readHeader(file: HostFile): Qcow2Header {
+export async function readHeader(file: HostFile): Promise<Qcow2Header> {
   const area = new Uint8Array(HEADER_AREA_BYTES);
-  file.readNow(area, 0);
+  await file.read(area, 0);
   return decodeHeader(area, file.sizeBytes());
 }
 
@@ -134,10 +134,10 @@ export async function recover(files: OverlayFiles, header: Qcow2Header): Promise
   const isThere = end === "killed" && header.owner !== undefined;
   const replayed = isThere ? await replay(files, header, header.owner.journalId) : 0;
   const endCluster = Math.ceil(files.file.sizeBytes() / CLUSTER_BYTES);
-  const leaksFreed = rebuildRefcounts(
+  const leaksFreed = await rebuildRefcounts(
     files.file,
     header,
-    readL1Table(files.file, header.l1Offset, header.l1Entries, endCluster),
+    await readL1Table(files.file, header.l1Offset, header.l1Entries, endCluster),
   );
   await files.file.sync();
   return end === "killed" ? { kind: end, replayed, leaksFreed } : { kind: end, leaksFreed };
@@ -147,9 +147,9 @@ export async function recover(files: OverlayFiles, header: Qcow2Header): Promise
 async function replay(files: OverlayFiles, header: Qcow2Header, journalId: number): Promise<number> {
   const journalFile = files.openJournal();
   if (!journalFile) return 0;
-  const entries = readJournal(journalFile, journalId);
+  const entries = await readJournal(journalFile, journalId);
   // Not appended to: the records stay as they are until the file is taken into use again.
-  const { allocator, mapping } = tablesOf(files.file, header);
+  const { allocator, mapping } = await tablesOf(files.file, header);
   try {
     const tables = [...mapping.missingTables(entries.keys())].map(
       (index) => [index, allocator.allocateZeroed()] as const,
@@ -172,8 +172,8 @@ async function takeIntoUse(
   recovery: Recovery,
 ): Promise<Overlay> {
   const { file } = files;
-  const { allocator, mapping } = tablesOf(file, header);
-  rememberFree(file, header, allocator);
+  const { allocator, mapping } = await tablesOf(file, header);
+  await rememberFree(file, header, allocator);
   const owner = {
     bootId: files.bootId ?? NO_BOOT_ID,
     journalId: crypto.getRandomValues(new Uint32Array(1))[0] ?? 0,
@@ -194,31 +194,35 @@ async function takeIntoUse(
   return new Overlay(file, metadata, reads, backing, header.sizeBytes, recovery, { journal, markClean });
 }
 
-function tablesOf(file: HostFile, header: Qcow2Header): { allocator: ClusterAllocator; mapping: Mapping } {
+async function tablesOf(
+  file: HostFile,
+  header: Qcow2Header,
+): Promise<{ allocator: ClusterAllocator; mapping: Mapping }> {
   const end = Math.ceil(file.sizeBytes() / CLUSTER_BYTES);
-  const blocks = readBlocks(file, header, end);
+  const blocks = await readBlocks(file, header, end);
   const allocator = new ClusterAllocator(file, header.refcountTableOffset, blocks, end);
-  const tables = readL1Table(file, header.l1Offset, header.l1Entries, end);
+  const tables = await readL1Table(file, header.l1Offset, header.l1Entries, end);
   return { allocator, mapping: new Mapping(file, header.l1Offset, tables, () => allocator.endCluster) };
 }
 
-function readBlocks(file: HostFile, header: Qcow2Header, end: number): HostCluster[] {
-  return readRefcountTable(file, header.refcountTableOffset).map((offset) => {
+async function readBlocks(file: HostFile, header: Qcow2Header, end: number): Promise<HostCluster[]> {
+  const offsets = await readRefcountTable(file, header.refcountTableOffset);
+  return offsets.map((offset) => {
     const block = refcountBlockAt(offset, end);
     if (block === undefined) throw new EntryError(`a refcount block at ${offset}, outside the file`);
     return block;
   });
 }
 
-/** Finds the clusters inside the file that are free. Over a file of 64 GiB this reads 1 MiB. */
-function rememberFree(file: HostFile, header: Qcow2Header, allocator: ClusterAllocator): void {
+/** Finds clusters inside the file that are free, as many as are remembered. Over a file of 64 GiB this reads 1 MiB. */
+async function rememberFree(file: HostFile, header: Qcow2Header, allocator: ClusterAllocator): Promise<void> {
   const counts = new Uint8Array(CLUSTER_BYTES);
-  for (const [index, block] of readBlocks(file, header, allocator.endCluster).entries()) {
+  for (const [index, block] of (await readBlocks(file, header, allocator.endCluster)).entries()) {
     const first = index * REFCOUNTS_PER_BLOCK;
     const clusters = Math.min(REFCOUNTS_PER_BLOCK, allocator.endCluster - first);
-    if (clusters <= 0) return;
+    if (clusters <= 0 || allocator.remembersEnough) return;
     if (block === NO_CLUSTER) continue;
-    file.readNow(counts, hostOffset(block));
+    await file.read(counts, hostOffset(block));
     for (let i = 0; i < clusters; i += 1) {
       const low = i * REFCOUNT_BYTES + 1;
       if (counts[low - 1] === 0 && counts[low] === 0) allocator.remember(hostCluster(first + i));

@@ -47,6 +47,11 @@ class ClusterSet {
     this.#bits[cluster >> 3] = (this.#bits[cluster >> 3] ?? 0) | (1 << (cluster & 7));
   }
 
+  /** True when any of `count` clusters from `first` on is a member; both are multiples of 8. */
+  hasAny(first: number, count: number): boolean {
+    return this.#bits.subarray(first >> 3, (first + count) >> 3).some((bits) => bits !== 0);
+  }
+
   /** One past the last member. */
   end(): number {
     let byte = this.#bits.length;
@@ -59,21 +64,22 @@ class ClusterSet {
  * Rebuilds the refcounts from the tables and cuts off what nothing uses at the end of the file. Nothing is synced.
  * Returns how many clusters were counted and not used. Throws an `EntryError` on damage that no crash leaves.
  */
-export function rebuildRefcounts(
+export async function rebuildRefcounts(
   file: HostFile,
   header: Qcow2Header,
   tables: readonly HostCluster[],
-): number {
+): Promise<number> {
   const fileClusters = Math.ceil(file.sizeBytes() / CLUSTER_BYTES);
   const used = new ClusterSet(fileClusters);
   used.take(0, "the header");
   used.take(hostClusterAt(header.refcountTableOffset), "the refcount table");
   const l1Clusters = Math.ceil((header.l1Entries * L1_ENTRY_BYTES) / CLUSTER_BYTES);
   for (let i = 0; i < l1Clusters; i += 1) used.take(hostClusterAt(header.l1Offset) + i, "the L1 table");
-  takeTablesAndData(file, tables, used);
+  await takeTablesAndData(file, tables, used);
 
   // A block that lost the race with a loss of power is no block: its place is then taken anew below.
-  const blocks = readRefcountTable(file, header.refcountTableOffset).map((offset) => {
+  const places = await readRefcountTable(file, header.refcountTableOffset);
+  const blocks = places.map((offset) => {
     const block = refcountBlockAt(offset, fileClusters);
     if (block === undefined || block === NO_CLUSTER || used.has(block)) return NO_CLUSTER;
     used.take(block, "a refcount block");
@@ -82,14 +88,18 @@ export function rebuildRefcounts(
   return writeRefcounts(file, header.refcountTableOffset, blocks, used);
 }
 
-function takeTablesAndData(file: HostFile, tables: readonly HostCluster[], used: ClusterSet): void {
+async function takeTablesAndData(
+  file: HostFile,
+  tables: readonly HostCluster[],
+  used: ClusterSet,
+): Promise<void> {
   const bytes = new Uint8Array(CLUSTER_BYTES);
   const view = new DataView(bytes.buffer);
   const fileClusters = Math.ceil(file.sizeBytes() / CLUSTER_BYTES);
   for (const table of tables) {
     if (table === NO_CLUSTER) continue;
     used.take(table, "an L2 table");
-    file.readNow(bytes, hostOffset(table));
+    await file.read(bytes, hostOffset(table));
     for (let at = 0; at < CLUSTER_BYTES; at += L2_ENTRY_BYTES) {
       const { host } = decodeL2Entry(view, at, fileClusters);
       if (host !== NO_CLUSTER) used.take(host, "a data cluster");
@@ -97,41 +107,52 @@ function takeTablesAndData(file: HostFile, tables: readonly HostCluster[], used:
   }
 }
 
-function writeRefcounts(
+async function writeRefcounts(
   file: HostFile,
   tableOffset: number,
   blocks: HostCluster[],
   used: ClusterSet,
-): number {
-  // Where a range has members and no block, the block goes behind everything else, which may open a further range.
-  let end = used.end();
-  const added: HostCluster[] = [];
-  for (let index = 0; index * REFCOUNTS_PER_BLOCK < end; index += 1) {
-    if (blocks[index] !== NO_CLUSTER) continue;
-    const block = hostCluster(end);
-    blocks[index] = block;
-    added.push(block);
-    end += 1;
-  }
+): Promise<number> {
+  const added = new Set<number>();
+  const end = addMissingBlocks(blocks, used, added);
   file.truncate(end * CLUSTER_BYTES);
   let leaks = 0;
   const table = new Uint8Array(CLUSTER_BYTES);
   const tableView = new DataView(table.buffer);
+  const old = new Uint8Array(CLUSTER_BYTES);
   for (const [index, block] of blocks.entries()) {
     const first = index * REFCOUNTS_PER_BLOCK;
     if (block === NO_CLUSTER) continue;
     tableView.setBigUint64(index * 8, BigInt(hostOffset(block)));
-    const old = new Uint8Array(CLUSTER_BYTES);
-    file.readNow(old, hostOffset(block));
+    await file.read(old, hostOffset(block));
     const counts = new Uint8Array(CLUSTER_BYTES);
     for (let i = 0; i < REFCOUNTS_PER_BLOCK; i += 1) {
       const low = i * REFCOUNT_BYTES + 1;
-      const isUsed = used.has(first + i) || added.includes(hostCluster(first + i));
-      if (isUsed) counts[low] = 1;
+      if (used.has(first + i) || added.has(first + i)) counts[low] = 1;
       else if (old[low] !== 0) leaks += 1;
     }
     if (!Buffer.from(counts.buffer).equals(old)) file.write(counts, hostOffset(block));
   }
   file.write(table, tableOffset);
   return leaks;
+}
+
+/** Where a range has members and no block, one goes behind everything else. Returns the new end of the file. */
+function addMissingBlocks(blocks: HostCluster[], used: ClusterSet, added: Set<number>): number {
+  let end = used.end();
+  const isCounted = (index: number): boolean => {
+    const first = index * REFCOUNTS_PER_BLOCK;
+    return (
+      used.hasAny(first, REFCOUNTS_PER_BLOCK) ||
+      [...added].some((block) => block >= first && block < first + REFCOUNTS_PER_BLOCK)
+    );
+  };
+  // A block added may open a further range, which then needs one itself.
+  for (let index = 0; index * REFCOUNTS_PER_BLOCK < end; index += 1) {
+    if (blocks[index] !== NO_CLUSTER || !isCounted(index)) continue;
+    blocks[index] = hostCluster(end);
+    added.add(end);
+    end += 1;
+  }
+  return end;
 }
