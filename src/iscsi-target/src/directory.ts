@@ -78,7 +78,10 @@ export interface LogicalUnit {
   readonly lun: number;
   readonly device: BlockDevice;
   readonly blockSizeBytes: 512 | 4096;
-  /** What hosts should align to; 4096 by default, as overlays are made of. */
+  /**
+   * The physical block of READ CAPACITY(16), by default the logical one: a block is written alone and whole here.
+   * Hosts learn from the optimal transfer and unmap granularity (VPD B0h) to align to 4096 bytes all the same.
+   */
   readonly physicalBlockSizeBytes?: 512 | 4096;
   /** World wide name: 16 hex digits beginning with 2, 3 or 5, or 32 beginning with 6 (SPC-4 7.8.6.6). */
   readonly naa: string;

@@ -277,11 +277,17 @@ describe("what a virtual disk has nothing of", () => {
     expect(await run([0x34, 0, 0, 0, 0, 127, 0, 0, 8])).toBe("lbaOutOfRange");
   });
 
-  test("a physical block larger than its owner says", async () => {
-    const { run } = disk({ physicalBlockSizeBytes: 512 });
-    const limits = await run([0x12, 1, 0xb0, 0, 255]);
-    const capacity = await run([0x9e, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 32]);
-    if (typeof limits === "string") throw new Error(limits);
-    expect([getU16(limits, 6), getU32(limits, 28), capacity[13]]).toEqual([1, 1, 0]);
+  test("a physical block larger than its owner says, though hosts are asked to align to 4096 bytes", async () => {
+    for (const [physicalBlockSizeBytes, exponent] of [
+      [undefined, 0],
+      [512, 0],
+      [4096, 3],
+    ] as const) {
+      const { run } = disk(physicalBlockSizeBytes ? { physicalBlockSizeBytes } : {});
+      const limits = await run([0x12, 1, 0xb0, 0, 255]);
+      const capacity = await run([0x9e, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 32]);
+      if (typeof limits === "string") throw new Error(limits);
+      expect([getU16(limits, 6), getU32(limits, 28), capacity[13]]).toEqual([8, 8, exponent]);
+    }
   });
 });

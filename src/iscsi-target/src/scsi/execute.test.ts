@@ -141,7 +141,7 @@ describe("capacity", () => {
       expect([getU32(short, 0), getU32(short, 4)]).toEqual([MIB / size - 1, size]);
       const long = data(run([0x9e, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 32], 0, set));
       expect([getU64(long, 0), getU32(long, 8)]).toEqual([MIB / size - 1, size]);
-      expect(size << ((long[13] ?? 0) & 15)).toBe(4096);
+      expect((long[13] ?? 0) & 15).toBe(0);
     }
   });
 
@@ -232,15 +232,33 @@ describe("reads and writes", () => {
     expect(senseOf(() => run(blockCdb(0x88, 16, 0, 0x100000), 0, set))).toBe("invalidFieldInCdb");
   });
 
-  test("that write are refused on a read-only disk, and the mode sense header says so", () => {
+  test("are read and not written on a read-only disk, and the mode sense header says so", () => {
     const set = unitSet(new RamDevice(MIB, { readOnly: true }));
-    for (const row of OPCODE_ROWS.filter(({ access }) => access === "write"))
-      expect(
-        senseOf(() => run([row.opcode], 0, set)),
-        row.name,
-      ).toBe("writeProtected");
     expect(run(blockCdb(0x88, 16, 0, 1), 0, set).kind).toBe("read");
     expect((data(run([0x1a, 0, 0x3f, 0, 255], 0, set))[2] ?? 0) & 0x80).toBe(0x80);
+  });
+});
+
+describe("a read-only disk", () => {
+  test("refuses whatever would write", () => {
+    const set = unitSet(new RamDevice(MIB, { readOnly: true }));
+    for (const { opcode, name } of OPCODE_ROWS.filter(({ access }) => access === "write")) {
+      const size = opcode < 0x20 ? 6 : opcode < 0x60 ? 10 : opcode < 0xa0 ? 16 : 12;
+      const oneBlock =
+        opcode === 0x89 ? [...blockCdb(opcode, 16, 0, 0).slice(0, 13), 1] : blockCdb(opcode, size, 0, 1);
+      const cdb = opcode === 0x42 ? [0x42, 0, 0, 0, 0, 0, 0, 0, 24] : oneBlock;
+      expect(
+        senseOf(() => run(cdb, 0, set)),
+        name,
+      ).toBe("writeProtected");
+    }
+  });
+
+  test("finds a wrong CDB wrong before it minds what was asked, and takes a write of nothing", () => {
+    const set = unitSet(new RamDevice(MIB, { readOnly: true }));
+    expect(senseOf(() => run(blockCdb(0x2a, 10, MIB / 512, 1), 0, set))).toBe("lbaOutOfRange");
+    expect(senseOf(() => run(blockCdb(0x8a, 16, 0, 1, 0x20), 0, set))).toBe("invalidFieldInCdb");
+    expect(run(blockCdb(0x2a, 10, 0, 0), 0, set)).toMatchObject({ kind: "write", length: 0 });
   });
 });
 
@@ -347,6 +365,8 @@ describe("UNMAP and WRITE SAME", () => {
 
   test("WRITE SAME of nothing, with an anchor or beyond its limit is refused", () => {
     expect(senseOf(() => run(blockCdb(0x93, 16, 0, 0)))).toBe("invalidFieldInCdb");
+    const large = unitSet(new RamDevice(0, { claimsBytes: 2 ** 30 }));
+    expect(senseOf(() => run(blockCdb(0x93, 16, 0, 0x20001), 0, large))).toBe("invalidFieldInCdb");
     expect(senseOf(() => run(blockCdb(0x93, 16, 0, 1, 0x10)))).toBe("invalidFieldInCdb");
   });
 });

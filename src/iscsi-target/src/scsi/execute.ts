@@ -16,13 +16,16 @@ export interface UnitSet {
 const NACA_BIT = 0x04;
 const SERVICE_ACTION_BITS = 0x1f;
 
-const rowsByOpcode = new Map<number, readonly OpcodeRow[]>();
-for (const row of OPCODE_ROWS) rowsByOpcode.set(row.opcode, [...(rowsByOpcode.get(row.opcode) ?? []), row]);
+const rowsByOpcode: ReadonlyMap<number, readonly OpcodeRow[]> = Map.groupBy(
+  OPCODE_ROWS,
+  ({ opcode }) => opcode,
+);
 
 /** Throws SenseError for whatever ends in CHECK CONDITION, and ReservationConflict. */
 export function planCommand(cdb: Uint8Array, lun: number, { units, luns, targetName }: UnitSet): Plan {
   const unit = units.get(lun);
-  const row = findRow(cdb);
+  const rows = rowsByOpcode.get(getU8(cdb, 0));
+  const row = rows && findRow(cdb, rows);
   if (row?.at === "anyLun") {
     checkControl(cdb, row);
     return row.run({ cdb, unit, units, luns, targetName });
@@ -30,26 +33,27 @@ export function planCommand(cdb: Uint8Array, lun: number, { units, luns, targetN
   if (!unit) throw new SenseError("lunNotSupported");
   const attention = unit.takeAttention();
   if (attention) throw new SenseError(attention);
-  if (!row) throw unknownCommand(cdb);
+  if (!row)
+    throw rows
+      ? new SenseError("invalidFieldInCdb", { field: 1 })
+      : new SenseError("invalidOpcode", { field: 0 });
   checkControl(cdb, row);
   unit.shared.reservations.check(unit.port, row.access);
   if (!unit.shared.medium.isLoaded && !row.needsNoMedium) throw new SenseError("mediumNotPresent");
-  if (row.access === "write" && unit.writeProtection) throw new SenseError(unit.writeProtection);
-  return row.run({ cdb, unit, units, luns, targetName });
+  const plan = row.run({ cdb, unit, units, luns, targetName });
+  // A CDB that is wrong is wrong on any disk, and a write of nothing changes none.
+  if (row.access === "write" && unit.writeProtection && !isNothing(plan))
+    throw new SenseError(unit.writeProtection);
+  return plan;
 }
 
-function findRow(cdb: Uint8Array): OpcodeRow | undefined {
-  const rows = rowsByOpcode.get(getU8(cdb, 0));
-  if (!rows) return undefined;
+function isNothing(plan: Plan): boolean {
+  return plan.kind === "done" || (plan.kind === "write" && plan.length === 0);
+}
+
+function findRow(cdb: Uint8Array, rows: readonly OpcodeRow[]): OpcodeRow | undefined {
   const action = getU8(cdb, 1) & SERVICE_ACTION_BITS;
   return rows.find((row) => row.serviceAction === undefined || row.serviceAction === action);
-}
-
-function unknownCommand(cdb: Uint8Array): SenseError {
-  const opcodeIsKnown = rowsByOpcode.has(getU8(cdb, 0));
-  return opcodeIsKnown
-    ? new SenseError("invalidFieldInCdb", { field: 1 })
-    : new SenseError("invalidOpcode", { field: 0 });
 }
 
 /** The control byte ends the CDB; a normal ACA is more than this target has (NormACA is 0 in INQUIRY data). */

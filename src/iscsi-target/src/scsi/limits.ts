@@ -11,8 +11,8 @@ export const MAX_COMPARE_AND_WRITE_BYTES = 64 * 1024;
 /** UNMAP per command: a discard is one call to the device, on the event loop. */
 export const MAX_UNMAP_BYTES = 512 * 1024 * 1024;
 export const MAX_UNMAP_DESCRIPTORS = 256;
-/** The device's own granularity unless its owner says otherwise: the page of host file systems and of overlays. */
-export const PHYSICAL_BLOCK_BYTES = 4096;
+/** What hosts are asked to align to, and give back in: the page of host file systems and of overlays. */
+export const GRANULARITY_BYTES = 4096;
 /** Parameter lists and VERIFY data are gathered in memory: one command, and all of a session together. */
 export const MAX_GATHER_BYTES = 1024 * 1024;
 export const MAX_SESSION_GATHER_BYTES = 8 * 1024 * 1024;

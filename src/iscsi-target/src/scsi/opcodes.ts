@@ -17,7 +17,7 @@ const REPORT_ROW: OpcodeRow = {
   access: "status",
   needsNoMedium: true,
   at: "unit",
-  run: (command) => reportSupportedOpcodes(command.cdb, OPCODE_ROWS),
+  run: ({ cdb }) => reportSupportedOpcodes(cdb, OPCODE_ROWS),
 };
 
 /** In the order of their codes. */

@@ -19,10 +19,10 @@ export function writeSame(size: 10 | 16): (command: Command) => Plan {
     const flags = getU8(cdb, 1);
     if (flags & (PROTECT_BITS | ANCHOR_BIT)) throw new SenseError("invalidFieldInCdb", { field: 1 });
     const { lba, count } = blockRange(cdb, size);
-    const countField = size === 10 ? 7 : 10;
     const { offset, length } = unit.range(lba, count);
+    // WSNZ (VPD B0h): no number would stand for all the rest of the disk, and a slip must not wipe it.
     if (count === 0 || length > MAX_WRITE_SAME_BYTES)
-      throw new SenseError("invalidFieldInCdb", { field: countField });
+      throw new SenseError("invalidFieldInCdb", { field: size === 10 ? 7 : 10 });
     const unmap = (flags & UNMAP_BIT) !== 0;
     const fillWith = (block: Uint8Array): Plan | Promise<Plan> => {
       if (unmap && block.every((byte) => byte === 0)) {

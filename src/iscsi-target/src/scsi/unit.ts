@@ -1,7 +1,6 @@
 import type { BlockDevice } from "../block-device.ts";
 import type { CopyProgress } from "./copy/extended-copy.ts";
 import type { LogicalUnit } from "../directory.ts";
-import { PHYSICAL_BLOCK_BYTES } from "./limits.ts";
 import type { InitiatorPort } from "./reservations/state.ts";
 import { SenseError, type SenseName } from "./sense.ts";
 import { SharedUnit } from "./shared-unit.ts";
@@ -28,10 +27,7 @@ export class Unit {
     this.lun = unit.lun;
     this.device = unit.device;
     this.blockSizeBytes = unit.blockSizeBytes;
-    this.physicalBlockSizeBytes = Math.max(
-      unit.blockSizeBytes,
-      unit.physicalBlockSizeBytes ?? PHYSICAL_BLOCK_BYTES,
-    );
+    this.physicalBlockSizeBytes = Math.max(unit.blockSizeBytes, unit.physicalBlockSizeBytes ?? 0);
     this.blocks = Math.floor(unit.device.sizeBytes / unit.blockSizeBytes);
     this.identity = unit;
     this.port = port;

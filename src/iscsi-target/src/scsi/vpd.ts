@@ -7,6 +7,7 @@ import {
   MAX_UNMAP_DESCRIPTORS,
   MAX_WRITE_SAME_BYTES,
   OPTIMAL_TRANSFER_BYTES,
+  GRANULARITY_BYTES,
 } from "./limits.ts";
 import { thirdPartyCopyPage } from "./copy/copy-results.ts";
 import { SenseError } from "./sense.ts";
@@ -76,12 +77,12 @@ function blockLimits(unit: Unit): Uint8Array {
   const page = new Uint8Array(0x3c);
   page[0] = 0x01; // WSNZ: WRITE SAME of "all the rest" is refused
   page[1] = blocks(MAX_COMPARE_AND_WRITE_BYTES);
-  setU16(page, 2, blocks(unit.physicalBlockSizeBytes));
+  setU16(page, 2, blocks(GRANULARITY_BYTES));
   setU32(page, 4, blocks(MAX_TRANSFER_BYTES));
   setU32(page, 8, blocks(OPTIMAL_TRANSFER_BYTES));
   setU32(page, 16, blocks(MAX_UNMAP_BYTES));
   setU32(page, 20, MAX_UNMAP_DESCRIPTORS);
-  setU32(page, 24, blocks(unit.physicalBlockSizeBytes));
+  setU32(page, 24, blocks(GRANULARITY_BYTES));
   setU32(page, 28, 0x80000000); // UGAVALID, alignment 0
   setU64(page, 32, blocks(MAX_WRITE_SAME_BYTES));
   return page;

@@ -12,7 +12,14 @@ export const PROVISIONING_ROWS: readonly OpcodeRow[] = [
     access: "write",
     run: writeSame(10),
   },
-  { opcode: 0x42, name: "UNMAP", usage: "42010000000000ffff04", at: "unit", access: "write", run: unmap },
+  {
+    opcode: 0x42,
+    name: "UNMAP",
+    usage: "42010000000000ffff04",
+    at: "unit",
+    access: "write",
+    run: unmap,
+  },
   {
     opcode: 0x93,
     name: "WRITE SAME(16)",
