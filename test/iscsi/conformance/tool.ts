@@ -4,8 +4,8 @@
  */
 import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { cacheFolder } from "../../src/shim/cache.ts";
-import { AptRoot } from "../../src/shim/debian/apt-root.ts";
+import { cacheFolder } from "../../../src/shim/cache.ts";
+import { AptRoot } from "../../../src/shim/debian/apt-root.ts";
 
 export const CONFORMANCE_NEEDS = ["dpkg-deb", "apt-get"] as const;
 
@@ -24,15 +24,17 @@ export interface TestResult {
 }
 
 export interface ConformanceTool {
+  /** As in "libiscsi 1.20". */
+  readonly version: string;
   /** "SCSI.Read10.Simple" and so on. */
   readonly names: readonly string[];
-  /** Runs one test. Two addresses are two paths to the same disk. `mayWrite` lets it destroy what is on the disk. */
+  /** Runs one test. Two addresses are two paths to the same disk. `mayWrite` lets it destroy what is on the disk, by SANITIZE too. */
   run(name: string, urls: readonly string[], mayWrite: boolean): Promise<TestResult>;
 }
 
 /** Downloads what the cache does not have. */
 export async function conformanceTool(): Promise<ConformanceTool> {
-  const folder = await unpackedTool();
+  const { folder, version } = await unpackedTool();
   const [loader] = [...new Bun.Glob("usr/lib/*-linux-gnu/ld-linux-*.so.*").scanSync(folder)];
   if (loader === undefined) throw new Error(`${folder} has no loader`);
   const libraries = join(folder, loader, "..");
@@ -54,26 +56,28 @@ export async function conformanceTool(): Promise<ConformanceTool> {
   };
   const { output } = await start(["-l"]);
   return {
+    version,
     names: output.match(/\bi?SCSI\.\w+\.\w+/g) ?? [],
     async run(name, urls, mayWrite) {
-      const ended = await start([...(mayWrite ? ["-d"] : []), "-v", "-t", name, ...urls]);
+      const ended = await start([...(mayWrite ? ["-d", "-S"] : []), "-v", "-t", name, ...urls]);
       return { name, ...(ended.isHung ? { verdict: "hang", words: [] } : verdictOf(ended.output)) };
     },
   };
 }
 
-async function unpackedTool(): Promise<string> {
+async function unpackedTool(): Promise<{ folder: string; version: string }> {
   const arch = process.arch === "arm64" ? "arm64" : "amd64";
   const root = await AptRoot.open(SUITE, { cacheDir: cacheFolder(), arch });
-  const version = (await root.newest("libiscsi-bin")).replaceAll(/[^\w.-]/g, "_");
-  const folder = join(cacheFolder(), "test", "libiscsi", `${version}-${arch}`);
-  if (await Bun.file(join(folder, "usr", "bin", "iscsi-test-cu")).exists()) return folder;
+  const packaged = await root.newest("libiscsi-bin");
+  const version = `libiscsi ${/^\d+\.\d+/.exec(packaged)?.[0] ?? packaged}`;
+  const folder = join(cacheFolder(), "test", "libiscsi", `${packaged.replaceAll(/[^\w.-]/g, "_")}-${arch}`);
+  if (await Bun.file(join(folder, "usr", "bin", "iscsi-test-cu")).exists()) return { folder, version };
   await mkdir(join(folder, ".."), { recursive: true });
   const work = await mkdtemp(join(folder, "..", "making-"));
   for (const { path } of await root.download(PACKAGES)) await root.unpack(path, work);
   await rm(folder, { recursive: true, force: true });
   await rename(work, folder);
-  return folder;
+  return { folder, version };
 }
 
 /** After "Test: NAME ..." come the words of the test, then "passed" or "FAILED", on the same line or a later one. */
