@@ -82,20 +82,18 @@ export function report({ tool, disks, tgt }: RunResults): string {
   ].join("\n")}\n`;
 }
 
+/** Name, passes, failures, excused failures, skips. */
+function tableRow(name: string, results: readonly TestResult[], excused: readonly string[]): string[] {
+  const count = (...verdicts: Verdict[]): number =>
+    named(results, verdicts).filter((test) => !excused.includes(test)).length;
+  const bad = count("fail", "hang", "crash");
+  return [name, `${count("pass")}`, `${bad}`, `${excused.length}`, `${count("skip")}`];
+}
+
 function table(disks: RunResults["disks"], tgt: TgtResults): string[] {
-  const row = (
-    name: string,
-    results: readonly TestResult[],
-    excused: readonly string[],
-  ): readonly string[] => {
-    const count = (...verdicts: Verdict[]): number =>
-      named(results, verdicts).filter((test) => !excused.includes(test)).length;
-    const bad = count("fail", "hang", "crash");
-    return [name, `${count("pass")}`, `${bad}`, `${excused.length}`, `${count("skip")}`];
-  };
   const rows = [
-    ...[...disks].map(([disk, results]) => row(disk.name, results, excusedTests(disk))),
-    row(`tgt ${tgt.version}`, tgt.results, []),
+    ...[...disks].map(([disk, results]) => tableRow(disk.name, results, excusedTests(disk))),
+    tableRow(`tgt ${tgt.version}`, tgt.results, []),
   ];
   const header = ["disk", "pass", "fail", "excused", "skip"];
   const widths = header.map((word, i) =>
@@ -130,14 +128,15 @@ function skips(disks: RunResults["disks"]): string[] {
       tests.set(why, byDisk.set(disk.name, [...(byDisk.get(disk.name) ?? []), result.name]));
     }
   }
-  return [...tests].flatMap(([why, byDisk]) => {
-    const disksByTests = Map.groupBy(byDisk, ([, names]) => grouped(names).join(", "));
-    const where = [...disksByTests].map(([names, entries]) => {
+  const lines: string[] = [];
+  for (const [why, byDisk] of tests) {
+    lines.push(`- ${why}`);
+    for (const [names, entries] of Map.groupBy(byDisk, ([, names]) => grouped(names).join(", "))) {
       const on = entries.length === disks.size ? "every disk" : entries.map(([disk]) => disk).join("; ");
-      return `  - ${on}: ${names}`;
-    });
-    return [`- ${why}`, ...where];
-  });
+      lines.push(`  - ${on}: ${names}`);
+    }
+  }
+  return lines;
 }
 
 /** Names of one family together: "SCSI.Write10.{Simple,DpoFua}". */
