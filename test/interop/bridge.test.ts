@@ -7,31 +7,28 @@ import { join } from "node:path";
 import {
   type CreatedSession,
   type Finished,
-  iscsiUrl,
   runProgram,
   temporaryFolder,
   TestServer,
 } from "../support/pinetboot.ts";
 import { describeWith } from "../support/tools.ts";
+import { BLOCK_BYTES, killAndRestart, readBlocks } from "./support/disk.ts";
+import { compileBridge } from "./support/programs.ts";
 
-const SOURCE = join(import.meta.dir, "bridge/bridge.c");
 /** Larger than READ CAPACITY (10) can say and WRITE (10) can reach. */
 const SIZE = "3T";
 const BLOCKS = 3 * 2 ** 31;
 const BEYOND_32_BITS = 5_000_000_000;
-const BLOCK_BYTES = 512;
 const COMPILE_MS = 60_000;
 
 describeWith(["gcc", "qemu-img"], "a bridge as small as an ESP32", () => {
   const folder = temporaryFolder("bridge");
-  const program = join(folder.path, "bridge");
+  let program = "";
   let server: TestServer;
   let session: CreatedSession;
 
   beforeAll(async () => {
-    const flags = ["-O1", "-Wall", "-Wextra", "-Werror"];
-    const compiled = await runProgram(["gcc", ...flags, "-o", program, SOURCE, "-lm"]);
-    if (compiled.code !== 0) throw new Error(compiled.stderr);
+    program = await compileBridge(folder.path);
     server = await TestServer.start({ data: join(folder.path, "data") });
     session = await server.createSession({ image: "blank", size: SIZE });
   }, COMPILE_MS);
@@ -45,15 +42,8 @@ describeWith(["gcc", "qemu-img"], "a bridge as small as an ESP32", () => {
     const login = [address, port, session.iqn, session.chap_user, secret];
     return runProgram(["timeout", "30", program, ...login, ...commands.split(" ")]);
   };
-  const blocksFromOutside = async (lba: number, count: number): Promise<Buffer> => {
-    const file = join(folder.path, "blocks");
-    const range = [`bs=${BLOCK_BYTES}`, `skip=${lba}`, `count=${lba + count}`];
-    const words = ["dd", "-f", "raw", "-O", "raw", `if=${iscsiUrl(session)}`, `of=${file}`, ...range];
-    const { code, stderr } = await runProgram(["qemu-img", ...words]);
-    if (code !== 0) throw new Error(stderr);
-    // How QEMU counts beside a skip has changed.
-    return Buffer.from(await Bun.file(file).bytes()).subarray(0, count * BLOCK_BYTES);
-  };
+  const blocksFromOutside = (lba: number, count: number): Promise<Buffer> =>
+    readBlocks(session, folder.path, { lba, count });
 
   test("logs in by CHAP-MD5 with R2T for everything and 4 KiB at a time, and learns how large the disk is", async () => {
     expect(await bridge("capacity")).toEqual({ code: 0, stdout: `${BLOCKS} blocks\n`, stderr: "" });
@@ -93,13 +83,7 @@ describeWith(["gcc", "qemu-img"], "a bridge as small as an ESP32", () => {
 
   test("finds what it wrote after the server was killed and started again", async () => {
     expect((await bridge("write10 5000 64 3")).code).toBe(0);
-    await server.stop("SIGKILL");
-    const port = session.portal.split(":")[1] ?? "";
-    const flags = `--interface lo --dhcp off --tftp-port 0 --iscsi-port ${port} --report-port 0 --http 127.0.0.1:0`;
-    server = await TestServer.start({
-      data: join(folder.path, "data"),
-      flags: [...flags.split(" "), "--no-shim-build"],
-    });
+    server = await killAndRestart(server, session);
     expect(await bridge("capacity read10 5000 64 3 write10 5000 64 4 read10 5000 64 4")).toMatchObject({
       code: 0,
       stderr: "",
