@@ -25,8 +25,14 @@ export interface OpenDisk {
   readonly layer: Layer;
 }
 
-/** Writes into a disk that begins anew over its image, before anyone has logged in: a grown partition, a host name. */
-export type DiskPreparer = (session: SessionRecord, lun: SessionLun, disk: Layer) => Promise<void>;
+/**
+ * What is to be written into a disk that begins anew over its image, before anyone has logged in: a grown partition,
+ * a host name. Undefined when there is nothing for this disk, which then need not be opened.
+ */
+export type DiskPreparer = (
+  session: SessionRecord,
+  lun: SessionLun,
+) => ((disk: Layer) => Promise<void>) | undefined;
 
 export interface SessionDisksParts {
   readonly folder: OverlayFolder;
@@ -226,10 +232,11 @@ export class SessionDisks {
       lun.overlay,
       { sizeBytes: lun.sizeBytes, ...(backing && { backing }) },
       async (path) => {
-        if (!isFresh || preparers.length === 0) return;
+        const wanted = isFresh ? preparers.flatMap((preparer) => preparer(session, lun) ?? []) : [];
+        if (wanted.length === 0) return;
         const disk = await openWritableChain([...beneath, { path, format: "qcow2" }]);
         try {
-          for (const prepare of preparers) await prepare(session, lun, disk);
+          for (const prepare of wanted) await prepare(disk);
         } finally {
           await disk.close();
         }

@@ -333,3 +333,27 @@ test("orphans are files of ours that no record speaks of; a file of somebody els
   expect(files()).not.toContain("zzzzzzzzzz.qcow2");
   expect(await byteAt(session)).toBe(1);
 });
+
+test("a disk larger than its image has its last partition grown before the first login, and after a reset again", async () => {
+  const card = new Uint8Array(3 * MIB);
+  const view = new DataView(card.buffer);
+  view.setUint16(510, 0xaa55, true);
+  view.setUint8(446 + 4, 0x83);
+  view.setUint32(446 + 8, 2048, true);
+  view.setUint32(446 + 12, 4096, true);
+  const path = join(folder, "card.img");
+  writeFileSync(path, card);
+  const image = await library.import({ path }, { name: "card" });
+  const session = await open.sessions.create({ disks: [{ image: "card", sizeBytes: 8 * MIB }] });
+  const sectors = async (): Promise<number> => {
+    const [disk] = await open.sessions.enter(open.sessions.get(session.id), "iqn.2026-01.test:one");
+    const sector = new Uint8Array(512);
+    await disk?.layer.read(sector, 0);
+    await open.sessions.left(session.id, false);
+    return new DataView(sector.buffer).getUint32(446 + 12, true);
+  };
+  expect(await sectors()).toBe(7 * 2048);
+  await open.life.reset(session.id);
+  expect(await sectors()).toBe(7 * 2048);
+  expect(new Bun.CryptoHasher("sha256").update(card).digest("hex")).toBe(image.id);
+});

@@ -1,4 +1,5 @@
 /** Puts together what sessions are made of, over one data folder. */
+import { growPartitions } from "../../disk/grow-last-partition.ts";
 import type { ImageLibrary } from "../../images/library.ts";
 import { wordsOf } from "../errors.ts";
 import type { EventLog } from "../events.ts";
@@ -47,7 +48,7 @@ export async function openSessions(options: OpenSessionsOptions): Promise<OpenSe
     folder,
     library,
     catalogue,
-    preparers: options.preparers ?? [],
+    preparers: [growToDisk(library), ...(options.preparers ?? [])],
     onRecovery: (session, lun, words) => say(session, "progress", `Disk ${lun} of ${session.id}: ${words}`),
     onMade: (session, lun) => {
       try {
@@ -95,4 +96,14 @@ export async function openSessions(options: OpenSessionsOptions): Promise<OpenSe
   });
   await garbage.collect();
   return { sessions, life, disks, garbage, catalogue, folder };
+}
+
+/** A disk that is larger than its image: the partition table is fitted to it before anyone has seen it. */
+function growToDisk(library: ImageLibrary): DiskPreparer {
+  return (_session, { image, sizeBytes }) => {
+    if (sizeBytes <= library.get(image).sizeBytes) return undefined;
+    return async (disk) => {
+      await growPartitions(disk);
+    };
+  };
 }
