@@ -22,12 +22,6 @@ const TableSchema = z.object({
 describeWith(["sfdisk", "mkfs.ext4", "resize2fs", "e2fsck"], "an image on a larger disk", () => {
   const folder = temporaryFolder("grow");
 
-  async function run(command: readonly string[], stdin?: string): Promise<string> {
-    const { code, stdout, stderr } = await runProgram(command, stdin === undefined ? {} : { stdin });
-    expect({ command, code, stderr }).toMatchObject({ code: 0 });
-    return stdout + stderr;
-  }
-
   const table = async (path: string) =>
     TableSchema.parse(JSON.parse((await run(["sfdisk", "--json", path])).replace(/^[^{]*/, "")))
       .partitiontable;
@@ -52,15 +46,6 @@ describeWith(["sfdisk", "mkfs.ext4", "resize2fs", "e2fsck"], "an image on a larg
     ]);
     await run(["truncate", "-s", `${sizeMib * MIB}`, path]);
     return path;
-  }
-
-  async function grow(path: string) {
-    const disk = await openRawFile(path, { readOnly: false });
-    try {
-      return await growPartitions(disk);
-    } finally {
-      await disk.close();
-    }
   }
 
   /** The guest's part: its file system takes the partition, and is whole. */
@@ -118,3 +103,18 @@ describeWith(["sfdisk", "mkfs.ext4", "resize2fs", "e2fsck"], "an image on a larg
     expect(await table(path)).toEqual(before);
   });
 });
+
+async function run(command: readonly string[], stdin?: string): Promise<string> {
+  const { code, stdout, stderr } = await runProgram(command, stdin === undefined ? {} : { stdin });
+  expect({ command, code, stderr }).toMatchObject({ code: 0 });
+  return stdout + stderr;
+}
+
+async function grow(path: string) {
+  const disk = await openRawFile(path, { readOnly: false });
+  try {
+    return await growPartitions(disk);
+  } finally {
+    await disk.close();
+  }
+}
