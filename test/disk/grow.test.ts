@@ -22,10 +22,6 @@ const TableSchema = z.object({
 describeWith(["sfdisk", "mkfs.ext4", "resize2fs", "e2fsck"], "an image on a larger disk", () => {
   const folder = temporaryFolder("grow");
 
-  const table = async (path: string) =>
-    TableSchema.parse(JSON.parse((await run(["sfdisk", "--json", path])).replace(/^[^{]*/, "")))
-      .partitiontable;
-
   /** A card image of 64 MiB like Raspberry Pi OS's: a FAT, and an ext4 up to its end; then `sizeMib` of disk. */
   async function grownImage(name: string, script: string, sizeMib: number): Promise<string> {
     const path = join(folder, name);
@@ -46,24 +42,6 @@ describeWith(["sfdisk", "mkfs.ext4", "resize2fs", "e2fsck"], "an image on a larg
     ]);
     await run(["truncate", "-s", `${sizeMib * MIB}`, path]);
     return path;
-  }
-
-  /** The guest's part: its file system takes the partition, and is whole. */
-  async function growFileSystem(path: string, start: number, sectors: number): Promise<string> {
-    const part = `${path}.part`;
-    await run([
-      "dd",
-      `if=${path}`,
-      `of=${part}`,
-      "bs=1M",
-      "conv=sparse",
-      `skip=${(start * SECTOR) / MIB}`,
-      `count=${(sectors * SECTOR) / MIB}`,
-    ]);
-    await run(["e2fsck", "-f", "-p", part]);
-    await run(["resize2fs", part]);
-    await run(["e2fsck", "-f", "-n", part]);
-    return run(["dumpe2fs", "-h", part]);
   }
 
   for (const [label, header, types] of [
@@ -118,3 +96,24 @@ async function grow(path: string) {
     await disk.close();
   }
 }
+
+/** The guest's part: its file system takes the partition, and is whole. */
+async function growFileSystem(path: string, start: number, sectors: number): Promise<string> {
+  const part = `${path}.part`;
+  await run([
+    "dd",
+    `if=${path}`,
+    `of=${part}`,
+    "bs=1M",
+    "conv=sparse",
+    `skip=${(start * SECTOR) / MIB}`,
+    `count=${(sectors * SECTOR) / MIB}`,
+  ]);
+  await run(["e2fsck", "-f", "-p", part]);
+  await run(["resize2fs", part]);
+  await run(["e2fsck", "-f", "-n", part]);
+  return run(["dumpe2fs", "-h", part]);
+}
+
+const table = async (path: string) =>
+  TableSchema.parse(JSON.parse((await run(["sfdisk", "--json", path])).replace(/^[^{]*/, ""))).partitiontable;
