@@ -8,6 +8,7 @@ import { Copies } from "./copies/copies.ts";
 import { CopyJobs } from "./copies/jobs.ts";
 import { EventLog } from "./events.ts";
 import { ImageJobs } from "./images/jobs.ts";
+import { Keys } from "./keys/keys.ts";
 import { PiRegistry } from "./pis/registry.ts";
 import { PiService } from "./pis/service.ts";
 import type { SessionLife } from "./sessions/life.ts";
@@ -31,6 +32,7 @@ export interface Appliance {
   readonly pis: PiService;
   readonly registry: PiRegistry;
   readonly imports: ImageJobs;
+  readonly keys: Keys;
   readonly database: StateDatabase;
   /** Who needs an image, in words; empty when nobody does. */
   usersOfImage(id: string): string[];
@@ -96,6 +98,7 @@ export async function openAppliance({ dataFolder, purpose }: ApplianceOptions): 
       registry,
       pis: new PiService({ registry, sessions, library, events }),
       imports,
+      keys: new Keys(database.sqlite),
       database,
       usersOfImage,
       usage: () => storageUsage({ dataFolder, library, sessions, disks, catalogue }),

@@ -12,6 +12,7 @@ export { toApplianceError } from "./errors-of-floors.ts";
 export type { ApplianceEvent } from "./events.ts";
 export type { ImportJob } from "./images/jobs.ts";
 export { isLocalAddress, localAddresses, outwardAddress } from "./net/addresses.ts";
+export { type KeyRecord, Keys } from "./keys/keys.ts";
 export { BOOT_MODES, type BootMode, parsePiKey, SHIM_VARIANTS, type ShimVariant } from "./pis/record.ts";
 export type { PiView } from "./pis/service.ts";
 export { explainBindError } from "./serve/bind-errors.ts";

@@ -7,6 +7,7 @@ import {
   text_en,
 } from "@stricli/core";
 import { imageRoutes } from "./commands/image.ts";
+import { keyRoutes } from "./commands/key.ts";
 import { piRoutes } from "./commands/pi.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { sessionRoutes } from "./commands/session.ts";
@@ -25,6 +26,7 @@ export function createApp(json: boolean): Application<CommandContext> {
         session: sessionRoutes,
         pi: piRoutes,
         watch: watchCommand,
+        key: keyRoutes,
         shim: shimRoutes,
         version: versionCommand,
       },

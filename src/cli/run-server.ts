@@ -1,20 +1,18 @@
 /** The life of a server: open, listen, give rights away, say that it is ready, end cleanly. */
-import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import {
   type Appliance,
   type ApplianceError,
   dropPrivileges,
   explainBindError,
   folderPaths,
-  giveToCaller,
+  localAddresses,
   openAppliance,
+  outwardAddress,
   type ServeOptions,
   type Serving,
   startServing,
 } from "../appliance/index.ts";
-import { type ApiServer, createApi, listenTcp, listenUnix } from "../web/index.ts";
+import { type ApiServer, createApi, listenTcp, listenUnix, LOGIN_PATH } from "../web/index.ts";
 import { type LogFormat, openLog } from "./logging.ts";
 import { VERSION } from "./version.ts";
 
@@ -34,15 +32,22 @@ export async function runServer(options: ServerOptions): Promise<void> {
   outliveFaults(appliance);
   try {
     const serving = await startServing(appliance, options.serve);
-    const context = { appliance, serving, version: VERSION };
     const servers: ApiServer[] = [];
+    let pageUrl: string | undefined;
+    const context = { appliance, serving, version: VERSION, pageUrl: () => pageUrl };
     try {
       servers.push(listenUnix(createApi(context), folderPaths(options.dataFolder).socket));
       const api = listenApi(options, appliance, context);
-      if (api) servers.push(api);
+      if (api) {
+        servers.push(api);
+        pageUrl = outwardUrl(api.url, serving);
+      }
       const given = dropPrivileges(options.dataFolder);
       if (given !== undefined) log.note(`Ports are bound; ${given}.`);
-      log.ready(readyDocument(serving, api), readyWords(serving, api, options));
+      log.ready(
+        readyDocument(serving, api),
+        readyWords(serving, pageWords(pageUrl, appliance, options), options),
+      );
       await stopped;
     } finally {
       for (const server of servers) await server.stop();
@@ -56,12 +61,11 @@ export async function runServer(options: ServerOptions): Promise<void> {
 /** The API's TCP listener; when it cannot be had the socket still serves the commands. */
 function listenApi(
   { http }: ServerOptions,
-  { events, dataFolder }: Appliance,
+  { events, keys }: Appliance,
   context: Parameters<typeof createApi>[0],
 ): ApiServer | undefined {
-  const key = isLoopback(http.hostname) ? undefined : apiKey(dataFolder);
   try {
-    return listenTcp(createApi(context, { key }), http);
+    return listenTcp(createApi(context, { keys: isLoopback(http.hostname) ? undefined : keys }), http);
   } catch (error) {
     const problem: ApplianceError = explainBindError(error, {
       service: "The API",
@@ -78,14 +82,18 @@ function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "::1" || hostname.startsWith("127.");
 }
 
-/** The key that the API wants when it is open to the network: made once, in a file that only its owner reads. */
-function apiKey(dataFolder: string): string {
-  const path = join(dataFolder, "api.key");
-  if (!existsSync(path)) {
-    writeFileSync(path, `${randomBytes(24).toString("base64url")}\n`, { mode: 0o600 });
-    giveToCaller(path);
-  }
-  return readFileSync(path, "utf8").trim();
+/** The address to type on another computer: a listener on every address has none of its own. */
+function outwardUrl(url: string, { interfaces }: Serving): string {
+  const { hostname, port } = new URL(url);
+  const everywhere = hostname === "0.0.0.0" || hostname === "[::]";
+  return everywhere ? `http://${outwardAddress(localAddresses(interfaces))}:${port}` : url;
+}
+
+/** Where the page is; where it is open to the network, the link that lets the first browser in. */
+function pageWords(url: string | undefined, { keys }: Appliance, { http }: ServerOptions): string {
+  if (url === undefined) return "not served";
+  if (isLoopback(http.hostname)) return url;
+  return `${url}${LOGIN_PATH}?token=${keys.createLink()}   (opens once, within a quarter of an hour)`;
 }
 
 function readyDocument(serving: Serving, api: ApiServer | undefined) {
@@ -99,11 +107,11 @@ function readyDocument(serving: Serving, api: ApiServer | undefined) {
   };
 }
 
-function readyWords(serving: Serving, api: ApiServer | undefined, { dataFolder }: ServerOptions): string {
+function readyWords(serving: Serving, page: string, { dataFolder }: ServerOptions): string {
   const { mode } = serving.dhcp;
   const where = mode === "off" ? "" : ` on ${serving.dhcp.interfaces().join(", ") || "no interface yet"}`;
   return `pinetboot ${VERSION} is ready
-  API      ${api?.url ?? "by the socket alone"}
+  page     ${page}
   iSCSI    ${at(serving.iscsi) ?? "not served"}
   DHCP     ${mode}${where}
   TFTP     ${at(serving.tftp) ?? "not served"}

@@ -8,6 +8,7 @@ import { problem, problemOf } from "./problem.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { imageRoutes } from "./routes/images.ts";
+import { keyRoutes } from "./routes/keys.ts";
 import { pageRoutes } from "./routes/page.ts";
 import { piRoutes } from "./routes/pis.ts";
 import { sessionLifeRoutes } from "./routes/session-life.ts";
@@ -29,7 +30,7 @@ const CONTENT_POLICY = [
 /** Makes the API over what is open. */
 export function createApi(
   context: ApiContext,
-  options: GuardOptions = { key: undefined },
+  options: GuardOptions = { keys: undefined },
 ): OpenAPIHono<ApiEnv> {
   const app = newRouter();
   app.use(guard(options));
@@ -46,6 +47,7 @@ export function createApi(
     storageRoutes,
     imageRoutes,
     piRoutes,
+    keyRoutes,
     eventRoutes,
     healthRoutes,
   ])

@@ -8,11 +8,17 @@ export interface ApiContext {
   /** What runs; undefined when a command works on the folder without a server. */
   readonly serving: Serving | undefined;
   readonly version: string;
+  /** Address of the page as other machines see it; undefined when it is not served over TCP. */
+  readonly pageUrl?: () => string | undefined;
 }
 
 /** How a request came: over TCP it is checked, the Unix socket and this very process are the person's own. */
 export interface ApiEnv {
-  Bindings: { readonly via?: "tcp" | "own" };
+  Bindings: {
+    readonly via?: "tcp" | "own";
+    /** Of whoever asks over TCP. */
+    readonly address?: string;
+  };
 }
 
 /** A router whose bad requests are problem documents too. */

@@ -1,20 +1,29 @@
 /**
  * Who may speak to the API over TCP. A page of some website in the person's browser must not: neither by a name that
- * it points at 127.0.0.1 (DNS rebinding), nor by a request across origins (CSRF).
+ * it points at 127.0.0.1 (DNS rebinding), nor by a request across origins (CSRF). Where the listener is open to the
+ * network, a key is wanted too: of a program in a header, of a browser in the cookie that its link gave it.
  */
-import { timingSafeEqual } from "node:crypto";
-import type { MiddlewareHandler } from "hono";
-import { isLocalAddress } from "../appliance/index.ts";
+import type { Context, MiddlewareHandler } from "hono";
+import { getCookie, setCookie } from "hono/cookie";
+import { isLocalAddress, type Keys } from "../appliance/index.ts";
+import { Attempts } from "./attempts.ts";
 import type { ApiEnv } from "./context.ts";
 import { problem } from "./problem.ts";
 
 export interface GuardOptions {
-  /** The key that is wanted when the listener is not loopback; undefined ignores whatever key comes. */
-  readonly key: string | undefined;
+  /** The keys that open a listener on the network; undefined ignores whatever key comes. */
+  readonly keys: Keys | undefined;
 }
 
-/** Checks Host, Origin and, when there is one, the key. Requests by the Unix socket are the owner's own. */
-export function guard({ key }: GuardOptions): MiddlewareHandler<ApiEnv> {
+const COOKIE = "pinetboot";
+/** A browser that comes back within it needs no new link. */
+const COOKIE_SECONDS = 90 * 24 * 3600;
+/** Where a link leads: `/login?token=...` */
+export const LOGIN_PATH = "/login";
+
+/** Checks Host, Origin and, when there are keys, one of them. Requests by the Unix socket are the owner's own. */
+export function guard({ keys }: GuardOptions): MiddlewareHandler<ApiEnv> {
+  const attempts = new Attempts();
   return async (c, next) => {
     if (c.env.via !== "tcp") return next();
     const url = new URL(c.req.url);
@@ -33,24 +42,50 @@ export function guard({ key }: GuardOptions): MiddlewareHandler<ApiEnv> {
         detail: `The request came from ${origin.slice(0, 100)}`,
         fix: null,
       });
-    if (key !== undefined && !isKey(c.req.header("authorization"), key))
-      return problem(c, 401, {
-        code: "key-needed",
-        title: "A key is needed",
-        detail: "The API is open to the network here, so it wants its key",
-        fix: "Send the header Authorization: Bearer KEY; the key is in the file api.key of the data folder.",
+    if (!keys) return next();
+    const wait = attempts.waitSeconds(c.env.address ?? "");
+    if (wait > 0) {
+      c.header("retry-after", String(wait));
+      return problem(c, 429, {
+        code: "too-many-tries",
+        title: "Too many wrong keys",
+        detail: "Too many wrong keys came from this address",
+        fix: `Try again in ${wait} s.`,
       });
-    return next();
+    }
+    if (url.pathname === LOGIN_PATH) return logIn(c, keys, attempts);
+    const said = c.req.header("authorization")?.replace(/^Bearer /, "") ?? getCookie(c, COOKIE);
+    if (said !== undefined && keys.isGood(said)) return next();
+    if (said !== undefined) attempts.failed(c.env.address ?? "");
+    return refuse(c);
   };
+}
+
+/** A good link makes a key for this browser; SameSite keeps it out of requests that other sites start. */
+function logIn(c: Context<ApiEnv>, keys: Keys, attempts: Attempts): Response {
+  if (!keys.useLink(c.req.query("token") ?? "")) {
+    attempts.failed(c.env.address ?? "");
+    return refuse(c);
+  }
+  const { key } = keys.create(`browser at ${c.env.address ?? "an unknown address"}`);
+  setCookie(c, COOKIE, key, { httpOnly: true, sameSite: "Strict", path: "/", maxAge: COOKIE_SECONDS });
+  // Not a redirect: SameSite=Strict would keep the cookie out of the request that follows a link from elsewhere.
+  return c.html(
+    '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url=/"><a href="/">Go on</a>',
+  );
+}
+
+function refuse(c: Context<ApiEnv>): Response {
+  return problem(c, 401, {
+    code: "key-needed",
+    title: "A key is needed",
+    detail: "This server is open to the network, so it wants a key",
+    fix:
+      "In a browser, open the link that pinetboot key link prints. In a program, send Authorization: Bearer KEY with a " +
+      "key of pinetboot key create.",
+  });
 }
 
 function isOwnName(hostname: string): boolean {
   return ["localhost", "127.0.0.1", "[::1]"].includes(hostname) || isLocalAddress(hostname);
-}
-
-/** In constant time: how much of a wrong key was right is nobody's business. */
-function isKey(header: string | undefined, key: string): boolean {
-  const said = Buffer.from(header ?? "");
-  const wanted = Buffer.from(`Bearer ${key}`);
-  return said.length === wanted.length && timingSafeEqual(said, wanted);
 }

@@ -1,14 +1,18 @@
 /** The HTTP API. */
 export { createApi } from "./app.ts";
 export type { ApiContext } from "./context.ts";
+export { LOGIN_PATH } from "./guard.ts";
 export { ProblemSchema } from "./problem.ts";
 export {
+  CreatedKeySchema,
   CreatedSessionSchema,
   EventSchema,
   HealthSchema,
   ImageInfoSchema,
   ImageSchema,
   ImportSchema,
+  KeyLinkSchema,
+  KeySchema,
   PiSchema,
   SessionSchema,
 } from "./schemas.ts";

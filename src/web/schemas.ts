@@ -185,6 +185,10 @@ export const HealthSchema = z
     status: z.literal("ok"),
     version: z.string(),
     serving: z.boolean(),
+    page: z.string().nullable().openapi({
+      description: "Address of the page as other machines see it",
+      example: "http://127.0.0.1:8080",
+    }),
     shim: z.object({
       state: z.enum(["ready", "building", "missing"]),
       step: z.string().nullable(),
@@ -194,3 +198,11 @@ export const HealthSchema = z
     problems: z.array(z.object({ message: z.string(), fix: z.string().nullable() })),
   })
   .openapi("Health");
+
+export const KeySchema = z
+  .object({ id: z.string(), name: z.string(), created_at: z.string(), used_at: z.string().nullable() })
+  .openapi("Key");
+
+export const CreatedKeySchema = KeySchema.extend({ key: z.string() }).openapi("CreatedKey");
+
+export const KeyLinkSchema = z.object({ path: z.string() }).openapi("KeyLink");

@@ -19,7 +19,10 @@ export function listenTcp(app: OpenAPIHono<ApiEnv>, where: { hostname: string; p
     ...where,
     idleTimeout: 0,
     maxRequestBodySize: BODY_MAX_BYTES,
-    fetch: (request) => app.fetch(request, { via: "tcp" }),
+    fetch: (request, listener) => {
+      const address = listener.requestIP(request)?.address;
+      return app.fetch(request, { via: "tcp", ...(address !== undefined && { address }) });
+    },
   });
   const host = where.hostname.includes(":") ? `[${where.hostname}]` : where.hostname;
   return { url: `http://${host}:${server.port}`, stop: () => server.stop(true) };

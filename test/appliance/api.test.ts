@@ -137,6 +137,7 @@ test("the description of the API names every path and is version 3.1", async () 
     "delete /api/images/{id}",
     "delete /api/imports/{id}",
     "delete /api/jobs/{id}",
+    "delete /api/keys/{id}",
     "delete /api/pis/{key}",
     "delete /api/sessions/{id}",
     "delete /api/sessions/{id}/snapshots/{snapshot}",
@@ -149,6 +150,7 @@ test("the description of the API names every path and is version 3.1", async () 
     "get /api/imports/{id}",
     "get /api/jobs",
     "get /api/jobs/{id}",
+    "get /api/keys",
     "get /api/pis",
     "get /api/pis/{key}",
     "get /api/sessions",
@@ -158,6 +160,8 @@ test("the description of the API names every path and is version 3.1", async () 
     "patch /api/sessions/{id}",
     "post /api/images",
     "post /api/images/{id}/export",
+    "post /api/keys",
+    "post /api/keys/link",
     "post /api/sessions",
     "post /api/sessions/{id}/branch",
     "post /api/sessions/{id}/commit",
@@ -232,13 +236,51 @@ describe("strangers", () => {
       const at = `http://127.0.0.1:${new URL(open.ready.http ?? "").port}/api/sessions`;
       await expectProblem(await fetch(at), 401);
       await expectProblem(await fetch(at, { headers: { authorization: "Bearer wrong" } }), 401);
-      const key = (await Bun.file(join(open.data, "api.key")).text()).trim();
-      expect((await fetch(at, { headers: { authorization: `Bearer ${key}` } })).status).toBe(200);
+      const Key = z.looseObject({ id: z.string(), key: z.string() });
+      const { id, key } = await open.json(Key, "key", "create", "rig");
+      const authorization = `Bearer ${key}`;
+      expect((await fetch(at, { headers: { authorization } })).status).toBe(200);
+      expect((await open.cli("key", "list")).stdout).toContain("rig");
+      expect((await open.cli("key", "remove", id)).code).toBe(0);
+      await expectProblem(await fetch(at, { headers: { authorization } }), 401);
       expect((await open.cli("session", "list")).code).toBe(0);
     } finally {
       await open.stop("SIGKILL");
     }
   });
+});
+
+test("a link of the terminal lets one browser in, once, by a cookie that other sites cannot use", async () => {
+  const flags = LOOPBACK_FLAGS.map((word) => (word === "127.0.0.1:0" ? "0.0.0.0:0" : word));
+  const open = await TestServer.start({ data: join(folder.path, "link"), flags });
+  try {
+    const { url } = await open.json(z.object({ url: z.string() }), "key", "link");
+    const first = await fetch(url);
+    const cookie = first.headers.get("set-cookie") ?? "";
+    expect(cookie).toMatch(/^pinetboot=[\w-]{32}; .*HttpOnly; SameSite=Strict$/);
+    const headers = { cookie: cookie.split(";")[0] ?? "" };
+    const sessions = new URL("/api/sessions", url);
+    expect((await fetch(sessions, { headers })).status).toBe(200);
+    await expectProblem(await fetch(url), 401);
+    await expectProblem(await fetch(sessions), 401);
+  } finally {
+    await open.stop("SIGKILL");
+  }
+});
+
+test("who tries many keys waits, also with the right one", async () => {
+  const flags = LOOPBACK_FLAGS.map((word) => (word === "127.0.0.1:0" ? "0.0.0.0:0" : word));
+  const open = await TestServer.start({ data: join(folder.path, "tries"), flags });
+  try {
+    const { key } = await open.json(z.looseObject({ key: z.string() }), "key", "create", "rig");
+    const at = `http://127.0.0.1:${new URL(open.ready.http ?? "").port}/api/health`;
+    const status = async (said: string): Promise<number> =>
+      (await fetch(at, { headers: { authorization: `Bearer ${said}` } })).status;
+    for (let tries = 0; tries < 10; tries++) expect(await status("wrong")).toBe(401);
+    expect(await status(key)).toBe(429);
+  } finally {
+    await open.stop("SIGKILL");
+  }
 });
 
 const EventSchema = z.object({ id: z.number(), detail: z.string() });

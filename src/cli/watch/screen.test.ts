@@ -36,6 +36,7 @@ const known: Known = {
     status: "ok",
     version: "1",
     serving: true,
+    page: null,
     shim: { state: "ready", step: null, fraction: null, eta_seconds: null },
     problems: [],
   },

@@ -10,7 +10,7 @@ const health = createRoute({
   responses: { 200: { description: "It runs", content: { "application/json": { schema: HealthSchema } } } },
 });
 
-export function healthRoutes({ serving, version }: ApiContext) {
+export function healthRoutes({ serving, version, pageUrl }: ApiContext) {
   return newRouter().openapi(health, (c) => {
     const shim = serving?.shim();
     return c.json(
@@ -18,6 +18,7 @@ export function healthRoutes({ serving, version }: ApiContext) {
         status: "ok" as const,
         version,
         serving: serving !== undefined,
+        page: pageUrl?.() ?? null,
         shim: {
           state: shim?.state ?? ("missing" as const),
           step: shim?.step ?? null,
