@@ -27,6 +27,8 @@ export class SimulatedFile implements HostFile {
   /** `tryRead` answers false, so that the asynchronous way is taken. */
   cold = false;
   syncs = 0;
+  /** Called before the first two pages and the last one of a change, and when a sync begins and ends: where a kill or a loss of power can fall. */
+  onBoundary: () => void = () => undefined;
   /** Negative control: syncs that do nothing. */
   syncsLie = false;
 
@@ -59,6 +61,7 @@ export class SimulatedFile implements HostFile {
 
   write(data: Uint8Array, offset: number): void {
     this.#eachPart(offset, data.byteLength, (page, within, done, length) => {
+      this.#passPage(done, length, data.byteLength);
       let bytes = this.#pages.get(page);
       if (!bytes) {
         if (this.freePages <= 0) throw new DiskError("ENOSPC", "the simulated disk is full");
@@ -73,6 +76,7 @@ export class SimulatedFile implements HostFile {
   }
 
   truncate(sizeBytes: number): void {
+    this.onBoundary();
     const firstGone = Math.ceil(sizeBytes / PAGE_BYTES);
     for (const page of this.#pages.keys()) if (page >= firstGone) this.#drop(page);
     const last = this.#pages.get(Math.floor(sizeBytes / PAGE_BYTES));
@@ -81,7 +85,8 @@ export class SimulatedFile implements HostFile {
   }
 
   punch(offset: number, length: number): boolean {
-    this.#eachPart(offset, length, (page, within, _done, part) => {
+    this.#eachPart(offset, length, (page, within, done, part) => {
+      this.#passPage(done, part, length);
       if (part === PAGE_BYTES) {
         this.#drop(page);
       } else {
@@ -104,14 +109,17 @@ export class SimulatedFile implements HostFile {
     const size = this.#size;
     this.#dirty.clear();
     for (const page of pages.keys()) this.#syncing.add(page);
+    this.onBoundary();
     await Promise.resolve();
     await Promise.resolve();
+    this.onBoundary();
     for (const [page, bytes] of pages) {
       if (bytes) this.#durablePages.set(page, bytes);
       else this.#durablePages.delete(page);
     }
     for (const page of pages.keys()) this.#syncing.delete(page);
     this.#durableSize = size;
+    this.onBoundary();
   }
 
   *segments(offset: number, length: number): Generator<Segment> {
@@ -164,6 +172,10 @@ export class SimulatedFile implements HostFile {
     for (const [page, bytes] of this.#pages) await writer.write(bytes, 0, PAGE_BYTES, page * PAGE_BYTES);
     await writer.truncate(this.#size);
     await writer.close();
+  }
+
+  #passPage(done: number, length: number, total: number): void {
+    if (done <= PAGE_BYTES || done + length === total) this.onBoundary();
   }
 
   #drop(page: number): void {

@@ -8,6 +8,8 @@ import { SimulatedFile } from "./simulated-file.ts";
 export class SimulatedOverlay {
   file = new SimulatedFile("overlay");
   journal: SimulatedFile | undefined;
+  /** Called wherever a kill or a loss of power can fall in either file. */
+  onBoundary: () => void = () => undefined;
   #boot = 1;
 
   static async create(overlay: NewOverlay): Promise<SimulatedOverlay> {
@@ -20,13 +22,25 @@ export class SimulatedOverlay {
   open(backing?: { name: string; layer: Layer }): Promise<Overlay> {
     return openOverlayFiles(
       {
-        file: this.file,
+        file: this.#watched(this.file),
         openJournal: () => this.journal,
-        replaceJournal: () => (this.journal = new SimulatedFile("journal")),
+        replaceJournal: () => {
+          this.onBoundary();
+          return (this.journal = this.#watched(new SimulatedFile("journal")));
+        },
         bootId: this.#boot.toString(16).padStart(32, "0"),
       },
       backing ? { backing } : {},
     );
+  }
+
+  /** The two files as they are at this moment: what is done to the copy does not touch them. */
+  copy(): SimulatedOverlay {
+    const copy = new SimulatedOverlay();
+    copy.#boot = this.#boot;
+    copy.file = this.file.afterKill();
+    copy.journal = this.journal?.afterKill();
+    return copy;
   }
 
   kill(): void {
@@ -39,5 +53,10 @@ export class SimulatedOverlay {
     this.file = this.file.afterPowerLoss(chance, odds);
     // The journal is never synced: whatever is left of it must not matter.
     this.journal = this.journal?.afterPowerLoss(chance, odds);
+  }
+
+  #watched(file: SimulatedFile): SimulatedFile {
+    file.onBoundary = () => this.onBoundary();
+    return file;
   }
 }

@@ -4,7 +4,7 @@
  */
 
 /** Kinds of commands and of notes, as in iscsi-writer.c. */
-const KIND = { write: 0, writeFua: 1, unmap: 2, sync: 3 } as const;
+export const KIND = { write: 0, writeFua: 1, unmap: 2, sync: 3 } as const;
 const KIND_MASK = 15;
 const NOTE = { begin: 16, done: 32, refused: 64 } as const;
 const WORDS_OF_NOTE = 6;
@@ -74,9 +74,14 @@ export function answeredIn(commands: readonly Command[]): number {
 /** The values that each sector may hold; the last one is what a reader is meant to find. */
 export type Allowed = (sector: number) => readonly number[];
 
-/** After a kill: what was answered is there; of what was under way, any sector may be there already. */
-export function allowedAfterKill(before: Uint32Array, commands: readonly Command[]): Allowed {
-  return allowed(before, commands, (command) => command.done !== undefined);
+/** After a kill at `stamp`: what was answered is there; of what was under way, any sector may be there already. */
+export function allowedAfterKill(
+  before: Uint32Array,
+  commands: readonly Command[],
+  stamp = Number.POSITIVE_INFINITY,
+): Allowed {
+  const sent = commands.filter(({ sentStamp }) => sentStamp <= stamp);
+  return allowed(before, sent, ({ doneStamp }) => doneStamp !== undefined && doneStamp <= stamp);
 }
 
 /**
