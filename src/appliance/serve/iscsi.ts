@@ -5,6 +5,7 @@ import {
   type IscsiServer,
   LoginReject,
   type OpenTarget,
+  type ReservationStore,
   type Target,
   type TargetDirectory,
 } from "iscsi-target-ts";
@@ -31,6 +32,8 @@ export interface IscsiOptions {
   /** Names of the interfaces that are served; none for every one. */
   readonly interfaces: readonly string[];
   readonly sessions: SessionService;
+  /** Where reservations of a session's disk are kept. */
+  readonly reservations: (session: string, lun: number) => ReservationStore;
   readonly events: EventLog;
   /** Called when a connection has begun or ended. */
   readonly onChange: () => void;
@@ -103,7 +106,7 @@ function targetOf(session: SessionRecord, options: IscsiOptions): Target {
 async function openSession(
   session: SessionRecord,
   initiatorName: string,
-  { sessions, events }: IscsiOptions,
+  { sessions, reservations, events }: IscsiOptions,
 ): Promise<OpenTarget> {
   try {
     const disks = await sessions.enter(session, initiatorName);
@@ -125,6 +128,7 @@ async function openSession(
         vendor: VENDOR,
         product: PRODUCT,
         revision: REVISION,
+        reservations: reservations(session.id, lun),
       })),
       closed: (reason) => sessions.left(session.id, reason === "logout"),
     };

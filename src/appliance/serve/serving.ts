@@ -13,6 +13,7 @@ import { watchSpace } from "../storage/space-watch.ts";
 import { explainBindError, type Listener } from "./bind-errors.ts";
 import { startBootEndpoint } from "./boot-endpoint.ts";
 import { type DhcpMode, startDhcp } from "./dhcp.ts";
+import { SqliteReservations } from "../sessions/reservations.ts";
 import { startIscsi } from "./iscsi.ts";
 import { ShimKeeper, type ShimStatus } from "./shim-keeper.ts";
 import { startTftp } from "./tftp.ts";
@@ -115,6 +116,7 @@ export async function startServing(appliance: Appliance, options: ServeOptions):
           port: options.iscsiPort,
           interfaces: options.interfaces,
           sessions,
+          reservations: (session, lun) => new SqliteReservations(appliance.database, session, lun),
           events,
           onChange: () => waiting.call(),
         }),

@@ -95,6 +95,28 @@ export const MIGRATIONS: readonly string[] = [
     used_at    INTEGER
   ) STRICT, WITHOUT ROWID;
   `,
+  // Persistent reservations that are to outlive the server, per disk.
+  `
+  CREATE TABLE reservations (
+    session_id     TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    lun            INTEGER NOT NULL,
+    generation     INTEGER NOT NULL,
+    held_type      INTEGER,
+    held_initiator TEXT,
+    held_isid      TEXT,
+    PRIMARY KEY (session_id, lun)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE registrations (
+    session_id TEXT NOT NULL,
+    lun        INTEGER NOT NULL,
+    place      INTEGER NOT NULL,
+    initiator  TEXT NOT NULL,
+    isid       TEXT NOT NULL,
+    key        TEXT NOT NULL,
+    PRIMARY KEY (session_id, lun, place),
+    FOREIGN KEY (session_id, lun) REFERENCES reservations (session_id, lun) ON DELETE CASCADE
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -32,6 +32,7 @@ export class SharedUnit {
 
   attach(unit: Unit): void {
     this.#units.add(unit);
+    this.reservations.inherit(unit.port, (port) => this.#of([port]).length > 0);
   }
 
   /** The session has ended: what hangs on a session and not on the initiator goes with it. */
@@ -39,6 +40,8 @@ export class SharedUnit {
     this.#units.delete(unit);
     this.medium.allow(unit);
     this.reservations.forgetUnitReservation(unit.port);
+    // The host may have come back before this end of its old connection was noticed.
+    for (const { port } of this.#units) this.reservations.inherit(port, (old) => this.#of([old]).length > 0);
   }
 
   get mode(): ModeSettings {

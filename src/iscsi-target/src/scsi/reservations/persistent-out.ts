@@ -65,7 +65,8 @@ function persistentOut(act: Act, typed?: "typed"): (command: Command) => Plan {
       length: PARAMETER_BYTES,
       act: (bytes) => {
         for (const { sense, ports } of act(unit, decode(bytes), type)) unit.shared.attend(ports, sense);
-        return DONE;
+        const { saved } = unit.shared.reservations;
+        return saved ? saved.then(() => DONE) : DONE;
       },
     };
   };

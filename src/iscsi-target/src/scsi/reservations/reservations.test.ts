@@ -8,6 +8,7 @@ import { SharedUnit, SharedUnits } from "../shared-unit.ts";
 import { Unit } from "../unit.ts";
 import { encodeTransportId } from "./persistent-in.ts";
 import { MAX_REGISTRATIONS } from "./reservations.ts";
+import type { Plan } from "../plan.ts";
 import type { ReservationState, ReservationStore } from "./state.ts";
 import { RESERVATION_TYPE_ROWS } from "./types.ts";
 
@@ -25,8 +26,8 @@ class Host {
   readonly unit: Unit;
   readonly #set: UnitSet;
 
-  constructor(name: string, shared: SharedUnit) {
-    const port = { initiatorName: `iqn.2026-01.test:${name}`, isid: "400000000001" };
+  constructor(name: string, shared: SharedUnit, isid = "400000000001") {
+    const port = { initiatorName: `iqn.2026-01.test:${name}`, isid };
     this.unit = new Unit(unitOf(new RamDevice(65536)), port, shared);
     this.unit.takeAttention();
     this.#set = { targetName: "iqn.2026-01.test:disk", units: new Map([[0, this.unit]]), luns: [0] };
@@ -45,6 +46,15 @@ class Host {
       if (error instanceof SenseError) return error.sense;
       throw error;
     }
+  }
+
+  /** Runs the act of a command with a parameter list, and returns what it returns. */
+  act(cdb: readonly number[], list: Uint8Array): Plan | Promise<Plan> {
+    const bytes = new Uint8Array(16);
+    bytes.set(cdb);
+    const plan = planCommand(bytes, 0, this.#set);
+    if (plan.kind !== "parameters") throw new Error(plan.kind);
+    return plan.act(list);
   }
 
   out(action: keyof typeof OUT, key: string, newKey = KEY.none, type = 0, flags = 0): string {
@@ -74,6 +84,13 @@ class Host {
     const bytes = this.in(1);
     return getU32(bytes, 4) === 0 ? undefined : [bytes.subarray(8, 16).toHex(), bytes[21] ?? 0];
   }
+}
+
+function registration(newKey: string, flags: number): Uint8Array {
+  const list = new Uint8Array(24);
+  list.set(Uint8Array.fromHex(newKey), 8);
+  list[20] = flags;
+  return list;
 }
 
 function hosts(store?: ReservationStore): { shared: SharedUnit; a: Host; b: Host; c: Host } {
@@ -112,7 +129,7 @@ describe("a registration", () => {
   test("outlives the server when it is asked to and there is a store, and is refused when there is none", () => {
     expect(hosts().a.out("register", KEY.none, KEY.a, 0, 0x01)).toBe("invalidFieldInParameterList");
     let kept: ReservationState | undefined;
-    const store: ReservationStore = { load: () => kept, save: (state) => (kept = state) };
+    const store: ReservationStore = { load: () => kept, save: (state) => void (kept = state) };
     const { a } = hosts(store);
     expect(a.out("register", KEY.none, KEY.a)).toBe("good");
     expect(kept).toBeUndefined();
@@ -122,6 +139,56 @@ describe("a registration", () => {
     expect(after.b.reservation).toEqual([KEY.a, EXCLUSIVE]);
     expect(after.b.run(READ_ONE_BLOCK)).toBe("conflict");
     expect((after.b.in(2)[2] ?? 0) & 1).toBe(1);
+  });
+
+  test("is answered once it is kept, and not at all when it cannot be", async () => {
+    const kept = Promise.withResolvers<void>();
+    const slow = hosts({ load: () => undefined, save: () => kept.promise });
+    const answer = slow.a.act([0x5f, OUT.ignore, 0, 0, 0, 0, 0, 0, 24], registration(KEY.a, 0x01));
+    if (!(answer instanceof Promise)) throw new Error("it did not wait");
+    expect(await Promise.race([answer.then(() => "answered"), Promise.resolve("waits")])).toBe("waits");
+    kept.resolve();
+    expect(await answer).toEqual({ kind: "done" });
+    const broken = hosts({
+      load: () => undefined,
+      save: () => {
+        throw new Error("no room");
+      },
+    });
+    expect(() => broken.a.act([0x5f, OUT.ignore, 0, 0, 0, 0, 0, 0, 24], registration(KEY.a, 0x01))).toThrow(
+      "no room",
+    );
+    expect(broken.a.keys).toEqual([]);
+  });
+
+  test("passes to the same host under its next random ISID, with what it holds", () => {
+    const units = new SharedUnits();
+    const unit = units.of(unitOf(new RamDevice(65536)));
+    const first = new Host("a", unit, "80aaaaaa0000");
+    first.out("register", KEY.none, KEY.a);
+    first.out("reserve", KEY.a, KEY.none, EXCLUSIVE);
+    const path = new Host("a", unit, "80bbbbbb0000");
+    expect(path.run(READ_ONE_BLOCK)).toBe("conflict");
+    units.detach(first.unit);
+    expect(path.run(WRITE_ONE_BLOCK)).toBe("good");
+    units.detach(path.unit);
+    expect(new Host("b", unit, "80cccccc0000").run(READ_ONE_BLOCK)).toBe("conflict");
+    const again = new Host("a", unit, "80dddddd0000");
+    expect(again.run(WRITE_ONE_BLOCK)).toBe("good");
+    expect(again.keys).toEqual([KEY.a]);
+    expect(again.out("release", KEY.a, KEY.none, EXCLUSIVE)).toBe("good");
+  });
+
+  test("stays with an ISID that is not random, for that port comes back as itself", () => {
+    const units = new SharedUnits();
+    const unit = units.of(unitOf(new RamDevice(65536)));
+    const first = new Host("a", unit, "00023d000001");
+    first.out("register", KEY.none, KEY.a);
+    first.out("reserve", KEY.a, KEY.none, EXCLUSIVE);
+    units.detach(first.unit);
+    expect(new Host("a", unit, "00023d000002").run(READ_ONE_BLOCK)).toBe("conflict");
+    expect(new Host("a", unit, "80aaaaaa0000").run(READ_ONE_BLOCK)).toBe("conflict");
+    expect(new Host("a", unit, "00023d000001").run(READ_ONE_BLOCK)).toBe("good");
   });
 
   test("is one of a bounded number", () => {

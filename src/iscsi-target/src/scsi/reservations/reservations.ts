@@ -8,6 +8,7 @@ import {
   NO_RESERVATIONS,
   type ReservationState,
   type ReservationStore,
+  hasRandomIsid,
   isSamePort,
 } from "./state.ts";
 import { reservationType } from "./types.ts";
@@ -34,6 +35,7 @@ export class Reservations {
   #state: ReservationState;
   /** Holder of a RESERVE of SPC-2, which ends with its session. */
   #reservedBy: InitiatorPort | undefined;
+  #saved: Promise<void> | undefined;
 
   constructor(store?: ReservationStore) {
     this.#store = store;
@@ -52,6 +54,11 @@ export class Reservations {
   /** Nothing is lost when this is forgotten. */
   get isVoid(): boolean {
     return this.#state.generation === 0 && this.#reservedBy === undefined;
+  }
+
+  /** Resolves once the last change is kept; undefined when there is nothing to wait for. */
+  get saved(): Promise<void> | undefined {
+    return this.#saved;
   }
 
   isHolder(port: InitiatorPort): boolean {
@@ -93,6 +100,31 @@ export class Reservations {
   /** The port's session has ended, or (without one) the unit is reset. Registrations stay. */
   forgetUnitReservation(port?: InitiatorPort): void {
     if (!port || (this.#reservedBy && isSamePort(this.#reservedBy, port))) this.#reservedBy = undefined;
+  }
+
+  /**
+   * A host that draws a random ISID for each login is another port each time, and would lose what it has registered
+   * with the first break of its connection. So a new such port takes over what an older one of its name left behind.
+   */
+  inherit(heir: InitiatorPort, isLive: (port: InitiatorPort) => boolean): void {
+    if (!hasRandomIsid(heir) || this.keyOf(heir)) return;
+    const { registrations, held } = this.#state;
+    const left = registrations.filter(
+      ({ port }) => port.initiatorName === heir.initiatorName && hasRandomIsid(port) && !isLive(port),
+    );
+    const mine = left.find(({ port }) => held && isSamePort(held.port, port)) ?? left[0];
+    if (!mine) return;
+    const others = registrations.filter((entry) => entry !== mine);
+    const holds = held !== undefined && isSamePort(held.port, mine.port);
+    try {
+      this.#change({
+        registrations: [...others, { port: heir, key: mine.key }],
+        ...(holds ? { held: { type: held.type, port: heir } } : {}),
+      });
+    } catch {
+      // It cannot be kept, and a login or an end of another does not fail for that: the next one tries again.
+      return;
+    }
   }
 
   /** REGISTER, and with `ignoresKey` REGISTER AND IGNORE EXISTING KEY (SPC-4 5.13.7). The key NO_KEY unregisters. */
@@ -198,8 +230,15 @@ export class Reservations {
       ...(held ? { held } : {}),
       generation: countsAsGeneration ? (before.generation + 1) >>> 0 : before.generation,
     };
-    if (before.persists || next.persists) this.#store?.save(next);
+    const saved = before.persists || next.persists ? this.#store?.save(next) : undefined;
     this.#state = next;
+    if (!saved) return;
+    this.#saved = saved;
+    const forget = (): void => {
+      if (this.#saved === saved) this.#saved = undefined;
+    };
+    // The command that waits for it tells of a failure.
+    saved.then(forget, forget);
   }
 }
 

@@ -31,14 +31,20 @@ export interface ReservationState {
 /**
  * Keeps the reservations of one logical unit over restarts of the server. `save` is called before the command
  * that changed them is answered, and only when an initiator has asked for it or had before (APTPL).
+ * That command waits for a promise of `save`: resolve it once the state would outlive a loss of power.
  */
 export interface ReservationStore {
   load(): ReservationState | undefined;
-  save(state: ReservationState): void;
+  save(state: ReservationState): void | Promise<void>;
 }
 
 export const NO_RESERVATIONS: ReservationState = { generation: 0, registrations: [], persists: false };
 
 export function isSamePort(a: InitiatorPort, b: InitiatorPort): boolean {
   return a.isid === b.isid && a.initiatorName === b.initiatorName;
+}
+
+/** RFC 7143 11.12.5: T = 10b, an ISID out of random bits, as libiscsi draws a new one for each login. */
+export function hasRandomIsid({ isid }: InitiatorPort): boolean {
+  return (Number.parseInt(isid.slice(0, 2), 16) & 0xc0) === 0x80;
 }
