@@ -66,7 +66,7 @@ export class HostileServer {
   /** One question at a time. */
   ask(what: "state" | "collect"): Promise<State> {
     const answer = this.#queue.then(async () => {
-      this.#child.stdin.write(`${what}\n`);
+      await this.#child.stdin.write(`${what}\n`);
       await this.#child.stdin.flush();
       return StateSchema.parse(JSON.parse(String((await this.#lines.next()).value)));
     });
@@ -92,14 +92,10 @@ export class HostileServer {
 
   /** The most memory that the target holds, beyond what it had at first, until `done` settles. */
   async peakWhile(done: Promise<unknown>): Promise<number> {
-    let isOver = false;
-    const over = done.finally(() => (isOver = true));
+    const over = done.then(() => true);
     let peak = 0;
-    do {
-      peak = Math.max(peak, (await this.ask("state")).rssBytes);
-      await Promise.race([Bun.sleep(SAMPLE_MS), over.catch(() => undefined)]);
-    } while (!isOver);
-    await over;
+    do peak = Math.max(peak, (await this.ask("state")).rssBytes);
+    while (!(await Promise.race([over, Bun.sleep(SAMPLE_MS).then(() => false)])));
     return peak - (this.#baseline?.rssBytes ?? 0);
   }
 

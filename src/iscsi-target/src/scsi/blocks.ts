@@ -9,6 +9,8 @@ type CdbBytes = 6 | 10 | 12 | 16;
 
 const FUA_BIT = 0x08;
 const PROTECT_BITS = 0xe0;
+/** Read at a time to be compared: a window full of comparisons with one block each would hold much else. */
+const VERIFY_CHUNK_BYTES = 64 * 1024;
 
 interface BlockRange {
   readonly lba: number;
@@ -63,14 +65,38 @@ export function verify(size: CdbBytes): (command: Command) => Plan {
       kind: "parameters",
       length: bytchk === 1 ? length : unit.blockSizeBytes,
       act: async (data) => {
-        const held = new Uint8Array(length);
-        await unit.device.read(held, offset);
-        const different = held.findIndex((byte, i) => byte !== data[i % data.length]);
+        const different = await firstDifference(unit, offset, length, data);
         if (different >= 0) throw new SenseError("miscompare", { information: different });
         return DONE;
       },
     };
   };
+}
+
+/** Where the range differs from `data`, taken again and again until its end; -1 when all of it is the same. */
+async function firstDifference(
+  { device }: Command["unit"],
+  offset: number,
+  length: number,
+  data: Uint8Array,
+): Promise<number> {
+  const held = new Uint8Array(Math.min(length, VERIFY_CHUNK_BYTES));
+  const pattern = data.length < length ? repeated(data, held.length) : undefined;
+  for (let at = 0; at < length; at += held.length) {
+    const chunk = held.subarray(0, Math.min(held.length, length - at));
+    const want = (pattern ?? data.subarray(at)).subarray(0, chunk.length);
+    if (!device.tryRead(chunk, offset + at)) await device.read(chunk, offset + at);
+    if (Buffer.compare(chunk, want) === 0) continue;
+    return at + chunk.findIndex((byte, i) => byte !== want[i]);
+  }
+  return -1;
+}
+
+/** `block` over and over; the length is a multiple of it. */
+function repeated(block: Uint8Array, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  for (let at = 0; at < length; at += block.length) bytes.set(block, at);
+  return bytes;
 }
 
 /** GOOD (and not CONDITION MET) says that not all of it need be in the cache: the host's kernel decides that. */
