@@ -12,7 +12,7 @@ const PARSERS = ["framer", "login", "text", "cdb", "session"] as const;
 const isLong = process.env["PINETBOOT_LONG"] !== undefined;
 /** A new seed on each long run; the same in CI, where a failure is to be the change's own. */
 const SEED = isLong ? Date.now() % 2 ** 31 : 7143;
-const CLEAN_SECONDS = isLong ? 300 : 4;
+const CLEAN_SECONDS = isLong ? 300 : 3;
 /** Within which each planted bug is found: counted in runs, so that a busy machine finds it too. Most take a tenth of it. */
 const PLANTED_RUNS = 20_000;
 const PLANTED_SECONDS = 60;

@@ -1,7 +1,5 @@
 /** Starts the target of the hostile suite and looks after it; what a good initiator finds while and after a bad one is there. */
 import { expect } from "bun:test";
-import { createInterface } from "node:readline";
-import { Readable } from "node:stream";
 import { z } from "zod";
 import { Initiator, READ_16, cdb16 } from "../../../src/iscsi-target/testing/initiator.ts";
 import { TARGETS } from "./circumstances.ts";
@@ -27,14 +25,14 @@ export type State = z.infer<typeof StateSchema>;
 export class HostileServer {
   readonly port: number;
   readonly #child: Bun.Subprocess<"pipe", "pipe", "inherit">;
-  readonly #lines: AsyncIterator<string>;
+  readonly #lines: AsyncGenerator<string>;
   #queue: Promise<unknown> = Promise.resolve();
   #baseline: State | undefined;
   #isids = 0;
 
   private constructor(
     child: Bun.Subprocess<"pipe", "pipe", "inherit">,
-    lines: AsyncIterator<string>,
+    lines: AsyncGenerator<string>,
     port: number,
   ) {
     this.#child = child;
@@ -48,7 +46,7 @@ export class HostileServer {
       stdout: "pipe",
       stderr: "inherit",
     });
-    const lines = createInterface({ input: Readable.fromWeb(child.stdout) })[Symbol.asyncIterator]();
+    const lines = linesOf(child.stdout);
     const first = await lines.next();
     const { port } = z.object({ port: z.number() }).parse(JSON.parse(String(first.value)));
     const server = new HostileServer(child, lines, port);
@@ -115,5 +113,16 @@ export class HostileServer {
     expect({ sessions, left: opened - closed }).toEqual({ sessions: 0, left: 0 });
     expect((state.rssBytes - before) / MIB).toBeLessThan(MEMORY_SLACK_BYTES / MIB);
     await this.greet();
+  }
+}
+
+async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  let text = "";
+  const decoder = new TextDecoder();
+  for await (const chunk of stream) {
+    text += decoder.decode(chunk, { stream: true });
+    const lines = text.split("\n");
+    text = lines.pop() ?? "";
+    yield* lines;
   }
 }
