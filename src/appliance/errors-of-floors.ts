@@ -8,6 +8,7 @@ const CODE_OF_IMAGE_ERROR: Partial<Record<string, ErrorCode>> = {
   "in-use": "in-use",
   "name-taken": "already-exists",
   "no-space": "no-space",
+  unreachable: "unreachable",
   io: "internal",
 };
 

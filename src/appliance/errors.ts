@@ -12,6 +12,7 @@ export const ERROR_CODES = [
   "rival-dhcp-server",
   "shim-unavailable",
   "no-space",
+  "unreachable",
   "not-serving",
   "timeout",
   "boot-failed",

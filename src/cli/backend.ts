@@ -15,6 +15,8 @@ export interface Api {
   readonly beside: boolean;
   /** Calls the API; throws the problem as ApplianceError. `signal` ends a stream. */
   fetch(path: string, init?: { method?: string; body?: unknown; signal?: AbortSignal }): Promise<Response>;
+  /** Sends a stream of bytes with PUT; throws as `fetch` does. */
+  send(path: string, body: ReadableStream<Uint8Array>, signal: AbortSignal): Promise<void>;
 }
 
 /** A server that begins holds the lock a moment before its socket is there. */
@@ -85,6 +87,10 @@ async function withFolder<T>(
       beside: false,
       fetch: async (path, init) =>
         checked(await app.fetch(new Request(`http://localhost${path}`, requestInit(init)), { via: "own" })),
+      async send(path, body, signal) {
+        const request = new Request(`http://localhost${path}`, { method: "PUT", body, signal });
+        await checked(await app.fetch(request, { via: "own" }));
+      },
     });
   } finally {
     await appliance.close();
@@ -96,6 +102,10 @@ function socketApi(socket: string): Api {
     beside: true,
     fetch: async (path, init) =>
       checked(await fetch(`http://localhost${path}`, { ...requestInit(init), unix: socket })),
+    async send(path, body, signal) {
+      const init = { method: "PUT", body, signal, unix: socket };
+      await checked(await fetch(`http://localhost${path}`, init));
+    },
   };
 }
 

@@ -302,7 +302,9 @@ export class ImageLibrary {
   }
 
   #release(url: string, keepPart: boolean): void {
-    if (!keepPart) new PartFile(this.#partsFolder, url).remove();
+    const part = new PartFile(this.#partsFolder, url);
+    if (keepPart) part.keep();
+    else part.remove();
     this.#fetching.delete(url);
   }
 

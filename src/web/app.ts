@@ -5,10 +5,16 @@ import { toApplianceError } from "../appliance/index.ts";
 import { type ApiContext, type ApiEnv, newRouter } from "./context.ts";
 import { guard, type GuardOptions } from "./guard.ts";
 import { problem, problemOf } from "./problem.ts";
+import { bodyLimit } from "hono/body-limit";
+import { catalogRoutes } from "./routes/catalog.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { imageRoutes } from "./routes/images.ts";
+<<<<<<< HEAD
 import { keyRoutes } from "./routes/keys.ts";
+=======
+import { importRoutes } from "./routes/imports.ts";
+>>>>>>> bc2f380 (Import from addresses, standard input, uploads and catalogs on the command line and the API)
 import { pageRoutes } from "./routes/page.ts";
 import { piRoutes } from "./routes/pis.ts";
 import { sessionLifeRoutes } from "./routes/session-life.ts";
@@ -34,6 +40,7 @@ export function createApi(
 ): OpenAPIHono<ApiEnv> {
   const app = newRouter();
   app.use(guard(options));
+  app.use(async (c, next) => (UPLOADS.test(c.req.path) ? next() : smallBody(c, next)));
   app.use(async (c, next) => {
     await next();
     c.header("x-content-type-options", "nosniff");
@@ -45,7 +52,9 @@ export function createApi(
     sessionRoutes,
     sessionLifeRoutes,
     storageRoutes,
+    importRoutes,
     imageRoutes,
+    catalogRoutes,
     piRoutes,
     keyRoutes,
     eventRoutes,
@@ -88,3 +97,18 @@ export function createApi(
   });
   return app;
 }
+
+/** Where a body is an image; everywhere else it is a small document. */
+const UPLOADS = /^\/api\/(?:images\/upload|imports\/[^/]+\/data)$/;
+const DOCUMENT_MAX_BYTES = 2 ** 20;
+
+const smallBody = bodyLimit({
+  maxSize: DOCUMENT_MAX_BYTES,
+  onError: (c) =>
+    problem(c, 413, {
+      code: "bad-request",
+      title: "The request is too large",
+      detail: `More than ${DOCUMENT_MAX_BYTES} bytes came`,
+      fix: "Images are sent to /api/images/upload.",
+    }),
+});

@@ -17,6 +17,7 @@ const STATUS = {
   "rival-dhcp-server": 409,
   "shim-unavailable": 503,
   "no-space": 507,
+  unreachable: 504,
   "not-serving": 503,
   timeout: 504,
   "boot-failed": 502,

@@ -1,10 +1,11 @@
 /** What the API takes and gives. Names are scsipub's: snake_case, sizes in bytes, times in ISO 8601. */
 import { z } from "@hono/zod-openapi";
 import { Seconds, Size } from "./session-schemas.ts";
-import { BOOT_MODES, ERROR_CODES, SHIM_VARIANTS, STAGE_STATES } from "../appliance/index.ts";
+import { BOOT_MODES, ERROR_CODES, FORMAT_CHOICES, SHIM_VARIANTS, STAGE_STATES } from "../appliance/index.ts";
 
 const NAME_MAX_CHARS = 256;
 const PATH_MAX_CHARS = 4096;
+const URL_MAX_CHARS = 4096;
 
 const ImageName = z.string().min(1).max(NAME_MAX_CHARS).openapi({ example: "blank" });
 
@@ -110,12 +111,55 @@ export const ImageInfoSchema = ImageSchema.extend({
   used_by: z.array(z.string()),
 }).openapi("ImageInfo");
 
+const Sha256 = z
+  .string()
+  .max(100)
+  .openapi({ description: "sha256 sum of the file, or of the image in it: 64 hex digits" });
+const ImageNewName = z.string().min(1).max(NAME_MAX_CHARS);
+const Format = z
+  .enum(FORMAT_CHOICES)
+  .openapi({ description: "raw takes what is not compressed as a disk, whatever it begins with" });
+
 export const ImportCreateSchema = z
   .object({
-    path: z.string().min(1).max(PATH_MAX_CHARS).openapi({ description: "A file of the server's computer" }),
-    name: z.string().min(1).max(NAME_MAX_CHARS).optional(),
+    path: z
+      .string()
+      .min(1)
+      .max(PATH_MAX_CHARS)
+      .optional()
+      .openapi({ description: "A file of the server's computer" }),
+    url: z.string().min(1).max(URL_MAX_CHARS).optional().openapi({ description: "An http or https address" }),
+    upload: z
+      .object({
+        file: z.string().min(1).max(NAME_MAX_CHARS).optional().openapi({ description: "What it is called" }),
+        size_bytes: z.number().int().positive().optional(),
+      })
+      .optional()
+      .openapi({ description: "The bytes come by PUT /api/imports/{id}/data" }),
+    catalog: z
+      .object({
+        name: z.string().min(1).max(NAME_MAX_CHARS),
+        repo: z.string().min(1).max(URL_MAX_CHARS).optional(),
+      })
+      .optional()
+      .openapi({ description: "An entry of GET /api/catalog" }),
+    name: ImageNewName.optional(),
+    sha256: Sha256.optional(),
+    format: Format.optional(),
   })
+  .refine(
+    ({ path, url, upload, catalog }) =>
+      [path, url, upload, catalog].filter((from) => from !== undefined).length === 1,
+    { message: "Give one of path, url, upload and catalog" },
+  )
   .openapi("ImportCreate");
+
+export const UploadQuerySchema = z.object({
+  file: z.string().min(1).max(NAME_MAX_CHARS).optional(),
+  name: ImageNewName.optional(),
+  sha256: Sha256.optional(),
+  format: Format.optional(),
+});
 
 export const ImportSchema = z
   .object({
@@ -124,15 +168,53 @@ export const ImportSchema = z
     source: z.string(),
     name: z.string().nullable(),
     stage: z.string(),
-    done_bytes: z.number().int(),
+    done_bytes: z.number().int().openapi({ description: "Of the source" }),
     total_bytes: z.number().int().nullable(),
+    written_bytes: z.number().int().openapi({ description: "What the image takes on disk so far" }),
     eta_seconds: z.number().nullable(),
+    upload_offset: z
+      .number()
+      .int()
+      .nullable()
+      .openapi({ description: "Where the next byte of an upload goes; null for what is no upload" }),
+    note: z.string().nullable().openapi({ description: "What went on meanwhile: a connection made anew" }),
     image: z.string().nullable(),
+    already_there: z.boolean().openapi({ description: "The library had this content before" }),
     error: z
       .object({ code: z.enum(ERROR_CODES), message: z.string(), fix: z.string().nullable() })
       .nullable(),
   })
   .openapi("Import");
+
+export const CatalogEntrySchema = z
+  .object({
+    name: z.string(),
+    title: z.string(),
+    description: z.string(),
+    group: z.array(z.string()),
+    url: z.string(),
+    download_bytes: z.number().int().nullable(),
+    size_bytes: z.number().int().nullable(),
+    release_date: z.string().nullable(),
+    init_format: z.string().nullable(),
+    architecture: z.string().nullable(),
+    devices: z.array(z.string()),
+    checked: z.boolean().openapi({ description: "The catalog has a sha256 sum of it" }),
+    ever_fetched: z
+      .boolean()
+      .nullable()
+      .openapi({ description: "False: nobody has tried this address yet; null: not known" }),
+    image: z.string().nullable().openapi({ description: "Id of it in the library, where it is there" }),
+  })
+  .openapi("CatalogEntry");
+
+export const CatalogSchema = z
+  .object({
+    repo: z.string().nullable().openapi({ description: "Null for the built-in catalog" }),
+    entries: z.array(CatalogEntrySchema),
+    troubles: z.array(z.string()).openapi({ description: "Lists that could not be had" }),
+  })
+  .openapi("Catalog");
 
 export const EventSchema = z
   .object({

@@ -10,8 +10,8 @@ export interface ApiServer {
   stop(): Promise<void>;
 }
 
-/** A body of the API is a small document; files are imported by their path. */
-const BODY_MAX_BYTES = 2 ** 20;
+/** Uploads are images, and never in memory; how large one may be is the import's to say, and documents have their own limit. */
+const BODY_MAX_BYTES = Number.MAX_SAFE_INTEGER;
 
 /** Listens on TCP; throws the system's error when it cannot. */
 export function listenTcp(app: OpenAPIHono<ApiEnv>, where: { hostname: string; port: number }): ApiServer {
@@ -35,7 +35,11 @@ export function listenUnix(app: OpenAPIHono<ApiEnv>, path: string): ApiServer {
   const server = Bun.serve({
     unix: path,
     maxRequestBodySize: BODY_MAX_BYTES,
-    fetch: (request) => app.fetch(request, { via: "own" }),
+    fetch(request, listener) {
+      // An upload may wait for the disk longer than the ten seconds after which Bun ends a silent connection.
+      listener.timeout(request, 0);
+      return app.fetch(request, { via: "own" });
+    },
   });
   chmodSync(path, 0o600);
   giveToCaller(path);

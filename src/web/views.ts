@@ -3,12 +3,20 @@ import type { z } from "@hono/zod-openapi";
 import {
   type Appliance,
   BLANK,
+  type Catalog,
   type ImportJob,
   type PiView,
   type SessionRecord,
   type Snapshot,
 } from "../appliance/index.ts";
-import type { CreatedSessionSchema, ImageSchema, ImportSchema, PiSchema, SessionSchema } from "./schemas.ts";
+import type {
+  CatalogSchema,
+  CreatedSessionSchema,
+  ImageSchema,
+  ImportSchema,
+  PiSchema,
+  SessionSchema,
+} from "./schemas.ts";
 
 import type { SnapshotSchema } from "./session-schemas.ts";
 
@@ -76,9 +84,46 @@ export function imageView(image: LibraryImage): z.infer<typeof ImageSchema> {
   };
 }
 
-export function importView(job: ImportJob): z.infer<typeof ImportSchema> {
-  const { doneBytes, totalBytes, etaSeconds, ...same } = job;
-  return { ...same, done_bytes: doneBytes, total_bytes: totalBytes, eta_seconds: etaSeconds };
+export function importView(
+  job: ImportJob,
+  { imports }: Pick<Appliance, "imports">,
+): z.infer<typeof ImportSchema> {
+  const { doneBytes, totalBytes, writtenBytes, etaSeconds, alreadyThere, ...same } = job;
+  return {
+    ...same,
+    done_bytes: doneBytes,
+    total_bytes: totalBytes,
+    written_bytes: writtenBytes,
+    eta_seconds: etaSeconds,
+    already_there: alreadyThere,
+    upload_offset: imports.uploadOffset(job.id),
+  };
+}
+
+export function catalogView(
+  { repo, entries, troubles }: Catalog,
+  { library }: Appliance,
+): z.infer<typeof CatalogSchema> {
+  return {
+    repo,
+    troubles: [...troubles],
+    entries: entries.map((entry) => ({
+      name: entry.name,
+      title: entry.title,
+      description: entry.description,
+      group: [...entry.group],
+      url: entry.url,
+      download_bytes: entry.downloadBytes,
+      size_bytes: entry.imageBytes,
+      release_date: entry.releaseDate,
+      init_format: entry.initFormat,
+      architecture: entry.architecture,
+      devices: [...entry.devices],
+      checked: entry.sourceSha256 !== null || entry.imageSha256 !== null,
+      ever_fetched: entry.everFetched,
+      image: entry.builtIn ? BLANK : (library.find(entry.imageSha256 ?? entry.name)?.id ?? null),
+    })),
+  };
 }
 
 export function piView(pi: PiView): z.infer<typeof PiSchema> {

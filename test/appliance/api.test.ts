@@ -141,6 +141,7 @@ test("the description of the API names every path and is version 3.1", async () 
     "delete /api/pis/{key}",
     "delete /api/sessions/{id}",
     "delete /api/sessions/{id}/snapshots/{snapshot}",
+    "get /api/catalog",
     "get /api/events",
     "get /api/health",
     "get /api/images",
@@ -162,6 +163,7 @@ test("the description of the API names every path and is version 3.1", async () 
     "post /api/images/{id}/export",
     "post /api/keys",
     "post /api/keys/link",
+    "post /api/images/upload",
     "post /api/sessions",
     "post /api/sessions/{id}/branch",
     "post /api/sessions/{id}/commit",
@@ -171,6 +173,8 @@ test("the description of the API names every path and is version 3.1", async () 
     "post /api/sessions/{id}/snapshots",
     "post /api/sessions/{id}/unfence",
     "post /api/storage/gc",
+    "put /api/images/upload",
+    "put /api/imports/{id}/data",
     "put /api/pis/{key}/assignment",
   ]);
 });

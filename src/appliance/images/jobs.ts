@@ -1,24 +1,18 @@
 /** Imports under way, so that whoever began one can follow it: the terminal, the API, the events. */
 import { basename } from "node:path";
 import { cleanText, type EventLog } from "../events.ts";
-import { ApplianceError, type ErrorCode } from "../errors.ts";
+import { ApplianceError } from "../errors.ts";
 import { toApplianceError } from "../errors-of-floors.ts";
 import { formatSize } from "../sizes.ts";
-import type { ImageLibrary } from "../../images/library.ts";
-
-export interface ImportJob {
-  readonly id: string;
-  readonly state: "running" | "done" | "failed";
-  readonly source: string;
-  readonly name: string | null;
-  readonly stage: string;
-  readonly doneBytes: number;
-  readonly totalBytes: number | null;
-  readonly etaSeconds: number | null;
-  /** Id of the image, when done. */
-  readonly image: string | null;
-  readonly error: { readonly code: ErrorCode; readonly message: string; readonly fix: string | null } | null;
-}
+import type { CatalogEntry } from "../../images/catalog/entries.ts";
+import { parseUrl, shownUrl } from "../../images/fetch/get.ts";
+import { ImageError } from "../../images/image-error.ts";
+import type { Image } from "../../images/image.ts";
+import { type Checks, parseSha256 } from "../../images/import/checks.ts";
+import type { ImportOptions, ImportSource, ImageLibrary } from "../../images/library.ts";
+import { entryOf, offline } from "./catalog.ts";
+import { type ImportFrom, type ImportJob, type ImportRequest, newJob } from "./import-job.ts";
+import { Upload } from "./upload.ts";
 
 /** Each import has a Worker and the disk to itself; more at once would only share them. */
 export const IMPORTS_AT_ONCE_MAX = 4;
@@ -26,11 +20,17 @@ export const IMPORTS_AT_ONCE_MAX = 4;
 const ENDED_KEPT = 64;
 const PROGRESS_EVENT_MS = 5_000;
 
+interface Running {
+  readonly abort: AbortController;
+  readonly upload: Upload | undefined;
+  readonly end: Promise<void>;
+}
+
 export class ImageJobs {
   readonly #library: ImageLibrary;
   readonly #events: EventLog;
   readonly #jobs = new Map<string, ImportJob>();
-  readonly #running = new Map<string, { readonly abort: AbortController; readonly end: Promise<void> }>();
+  readonly #running = new Map<string, Running>();
   #count = 0;
 
   constructor(library: ImageLibrary, events: EventLog) {
@@ -49,29 +49,47 @@ export class ImageJobs {
     return job;
   }
 
-  /** Begins to import the file at `path`. `onDone` is called when the image is in the library. */
-  start(path: string, name: string | undefined, onDone: () => void): ImportJob {
+  /**
+   * Begins an import. `onDone` is called when the image is in the library. An upload waits for its bytes: `upload`.
+   * Throws "in-use" when too many run, "bad-request" for what can never succeed.
+   */
+  start(request: ImportRequest, onDone: () => void): ImportJob {
     if (this.#running.size >= IMPORTS_AT_ONCE_MAX)
       throw new ApplianceError(
         "in-use",
         `${IMPORTS_AT_ONCE_MAX} imports run already`,
         "Wait for one to end.",
       );
+    const { from, name, sha256 } = request;
+    const checks = sha256 === undefined ? {} : { eitherSha256: parseSha256(sha256) };
+    const shown = shownSource(from);
     const id = String(++this.#count);
     const abort = new AbortController();
-    this.#put({
-      id,
-      state: "running",
-      source: path,
-      name: name ?? null,
-      stage: "start",
-      doneBytes: 0,
-      totalBytes: null,
-      etaSeconds: null,
-      image: null,
-      error: null,
-    });
-    this.#running.set(id, { abort, end: this.#run(id, path, name, abort.signal, onDone) });
+    const upload =
+      from.kind === "upload" ? new Upload(from.sizeBytes, () => void this.cancel(id)) : undefined;
+    this.#put(newJob(id, shown, name));
+    const work = this.#run(id, request, checks, upload, abort.signal, onDone);
+    this.#running.set(id, { abort, upload, end: work });
+    return this.get(id);
+  }
+
+  /** The waiting upload of an import. Throws "not-found", or "bad-request" for an import that is none or has ended. */
+  upload(id: string): Upload {
+    const job = this.get(id);
+    const upload = this.#running.get(id)?.upload;
+    if (upload) return upload;
+    if (job.error) throw new ApplianceError(job.error.code, job.error.message, job.error.fix ?? undefined);
+    throw new ApplianceError("bad-request", `Import ${id} takes no upload`, "Begin another one.");
+  }
+
+  /** Where the next byte of an upload goes, or null for an import that takes none. */
+  uploadOffset(id: string): number | null {
+    return this.#running.get(id)?.upload?.receivedBytes ?? null;
+  }
+
+  /** Resolves when the import has ended, well or not. */
+  async ended(id: string): Promise<ImportJob> {
+    await this.#running.get(id)?.end;
     return this.get(id);
   }
 
@@ -89,44 +107,30 @@ export class ImageJobs {
 
   async #run(
     id: string,
-    path: string,
-    name: string | undefined,
+    request: ImportRequest,
+    checks: Checks,
+    upload: Upload | undefined,
     signal: AbortSignal,
     onDone: () => void,
   ): Promise<void> {
-    const file = basename(path);
-    let saidAt = Date.now();
+    const file = titleOf(request.from);
     this.#events.emit({ stage: "image", state: "start", detail: `Importing ${file}` });
     try {
-      const image = await this.#library.import(
-        { path },
-        {
-          ...(name !== undefined && { name }),
-          signal,
-          onProgress: ({ stage, doneBytes, totalBytes, etaSeconds }) => {
-            this.#change(id, {
-              stage,
-              doneBytes,
-              totalBytes: totalBytes ?? null,
-              etaSeconds: etaSeconds ?? null,
-            });
-            if (Date.now() - saidAt < PROGRESS_EVENT_MS) return;
-            saidAt = Date.now();
-            const percent = totalBytes ? `, ${Math.floor((100 * doneBytes) / totalBytes)} %` : "";
-            this.#events.emit({
-              stage: "image",
-              state: "progress",
-              detail: `Importing ${file}: ${stage}${percent}`,
-            });
-          },
-        },
-      );
+      const image = await this.#import(id, request, checks, upload, signal);
       this.#change(id, { state: "done", image: image.id, etaSeconds: 0 });
-      const words = `${image.names[0] ?? image.id.slice(0, 12)} is in the library, ${formatSize(image.sizeBytes)}`;
-      this.#events.emit({ stage: "image", state: "ok", detail: words });
+      const name = image.names[0] ?? image.id.slice(0, 12);
+      const size = formatSize(image.sizeBytes);
+      this.#events.emit({
+        stage: "image",
+        state: "ok",
+        detail: this.get(id).alreadyThere
+          ? `${file} is in the library already, as ${name}`
+          : `${name} is in the library, ${size}`,
+      });
       onDone();
     } catch (error) {
-      const failure = failureOf(error);
+      const { code, message, fix } = toApplianceError(offline(error, this.#library));
+      const failure = { code, message: cleanText(message), fix: fix ?? null };
       this.#change(id, { state: "failed", error: failure });
       this.#events.emit({
         stage: "image",
@@ -135,9 +139,73 @@ export class ImageJobs {
         fix: failure.fix,
       });
     } finally {
+      upload?.close();
       this.#running.delete(id);
       this.#forgetOld();
     }
+  }
+
+  async #import(
+    id: string,
+    { from, name, format }: ImportRequest,
+    given: Checks,
+    upload: Upload | undefined,
+    signal: AbortSignal,
+  ): Promise<Image> {
+    const common = { name, format, signal, ...this.#following(id, titleOf(from)) };
+    if (from.kind !== "catalog")
+      return this.#library.import(sourceOf(from, upload), { ...common, checks: given });
+    this.#change(id, { stage: "reading the catalog" });
+    const entry = await unlessAborted(entryOf(from.entry, from.repo, this.#library, signal), signal);
+    const there = this.#hasAlready(entry);
+    if (there) {
+      this.#change(id, { alreadyThere: true });
+      return name === undefined ? there : this.#library.addName(there.id, name);
+    }
+    return this.#library.import(
+      { url: entry.url },
+      {
+        ...common,
+        suggestedName: entry.name,
+        checks: {
+          ...given,
+          ...(entry.imageSha256 !== null && { imageSha256: entry.imageSha256 }),
+          ...(entry.sourceSha256 !== null && { sourceSha256: entry.sourceSha256 }),
+        },
+      },
+    );
+  }
+
+  #hasAlready({ imageSha256 }: CatalogEntry): Image | undefined {
+    return imageSha256 === null ? undefined : this.#library.find(imageSha256);
+  }
+
+  /** Tells the job, and now and then the events, how far it is. */
+  #following(id: string, file: string): Pick<ImportOptions, "onProgress" | "onNote" | "onAlreadyThere"> {
+    let saidAt = Date.now();
+    const say = (detail: string): void => {
+      saidAt = Date.now();
+      this.#events.emit({ stage: "image", state: "progress", detail });
+    };
+    return {
+      onProgress: ({ stage, doneBytes, totalBytes, writtenBytes, etaSeconds }) => {
+        this.#change(id, {
+          stage,
+          doneBytes,
+          writtenBytes,
+          totalBytes: totalBytes ?? null,
+          etaSeconds: etaSeconds ?? null,
+        });
+        if (Date.now() - saidAt < PROGRESS_EVENT_MS) return;
+        const percent = totalBytes ? `, ${Math.floor((100 * doneBytes) / totalBytes)} %` : "";
+        say(`Importing ${file}: ${stage}${percent}`);
+      },
+      onNote: (words) => {
+        this.#change(id, { note: cleanText(words) });
+        say(`Importing ${file}: ${words}; trying again`);
+      },
+      onAlreadyThere: () => this.#change(id, { alreadyThere: true }),
+    };
   }
 
   #put(job: ImportJob): void {
@@ -154,7 +222,42 @@ export class ImageJobs {
   }
 }
 
-function failureOf(error: unknown): NonNullable<ImportJob["error"]> {
-  const { code, message, fix } = toApplianceError(error);
-  return { code, message: cleanText(message), fix: fix ?? null };
+function sourceOf(from: Exclude<ImportFrom, { kind: "catalog" }>, upload: Upload | undefined): ImportSource {
+  if (from.kind === "path") return { path: from.path };
+  if (from.kind === "url") return { url: from.url };
+  if (!upload) throw new Error("an upload without its stream");
+  return { stream: upload.stream, label: from.label, sizeBytes: from.sizeBytes };
+}
+
+/** As it is kept and shown: without a password. Throws "bad-url". */
+function shownSource(from: ImportFrom): string {
+  switch (from.kind) {
+    case "path":
+      return from.path;
+    case "url":
+      return shownUrl(parseUrl(from.url));
+    case "upload":
+      return from.label;
+    case "catalog":
+      return from.repo === undefined ? from.entry : `${from.entry} of ${shownUrl(parseUrl(from.repo))}`;
+  }
+}
+
+function titleOf(from: ImportFrom): string {
+  if (from.kind === "path") return basename(from.path);
+  if (from.kind === "url") return basename(parseUrl(from.url).pathname) || shownSource(from);
+  return shownSource(from);
+}
+
+/** Gives up waiting when the signal comes; what is waited for ends by itself. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = (): void => aborted.reject(new ImageError("cancelled", "the import was cancelled"));
+  signal.addEventListener("abort", abort, { once: true });
+  promise.catch(() => undefined);
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
 }

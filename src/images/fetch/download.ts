@@ -25,6 +25,9 @@ export async function* download(options: DownloadOptions): AsyncGenerator<Uint8A
   yield* new Download(options).bytes();
 }
 
+/** Where nothing was reached and nothing is to be lost, the person is told soon. */
+const NO_WAY_ATTEMPTS = 2;
+
 class Download {
   readonly #options: DownloadOptions;
   /** Bytes in the part. */
@@ -52,7 +55,8 @@ class Download {
         } catch (error) {
           if (!(error instanceof Interrupted)) throw error;
           failures = this.#have > before ? 1 : failures + 1;
-          if (failures >= limits.attempts) throw this.#givenUp(error);
+          const most = error.noWay && this.#have === 0 ? NO_WAY_ATTEMPTS : limits.attempts;
+          if (failures >= most) throw this.#givenUp(error);
           this.#options.onRetry(error.message);
           await sleep(limits.retryMs * 2 ** (failures - 1));
         }

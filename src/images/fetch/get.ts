@@ -5,6 +5,15 @@ import { REDIRECTS_MAX, URL_MAX_CHARS, type FetchLimits } from "./limits.ts";
 /** A failure that another attempt may mend. */
 export class Interrupted extends Error {
   override readonly name = "Interrupted";
+
+  /** @param noWay nothing was reached at all: asking many times more helps little */
+  constructor(
+    message: string,
+    options?: ErrorOptions,
+    readonly noWay = false,
+  ) {
+    super(message, options);
+  }
 }
 
 export interface Answer {
@@ -88,7 +97,7 @@ async function ask(
       throw new Interrupted(`${url.host} does not answer within ${limits.answerMs / 1000} s`, {
         cause: error,
       });
-    throw new Interrupted(`${url.host} cannot be reached: ${reasonOf(error)}`, { cause: error });
+    throw new Interrupted(`${url.host} cannot be reached: ${reasonOf(error)}`, { cause: error }, true);
   } finally {
     clearTimeout(timer);
   }
@@ -154,7 +163,7 @@ async function withTimeout<T>(promise: Promise<T>, ms: number): Promise<T | unde
 
 function reasonOf(error: unknown): string {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  if (code === "ConnectionRefused") return "nothing listens there";
+  if (code === "ConnectionRefused" || code === "ECONNREFUSED") return "nothing listens there";
   if (code === "FailedToOpenSocket" || code === "ENOTFOUND") return "there is no way to it, or no such name";
   return error instanceof Error ? error.message : String(error);
 }

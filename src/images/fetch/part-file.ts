@@ -57,6 +57,13 @@ export class PartFile {
     this.#file = undefined;
   }
 
+  /** Keeps it for another attempt, if there is anything in it. */
+  keep(): void {
+    this.close();
+    if (fs.statSync(this.path, { throwIfNoEntry: false })?.size) return;
+    this.remove();
+  }
+
   /** Removes it, and the folder when it was the last. */
   remove(): void {
     this.close();
