@@ -19,6 +19,8 @@ const WELCOME = `pinetboot boots Raspberry Pis over the network and gives disks 
   The page          open this address in a browser
   A disk to try     curl -X POST -H 'content-type: application/json' -d '{"image":"blank","size":"1G"}' /api/sessions
   The images        GET /api/images
+  Images to fetch   GET /api/catalog
+  An image of yours curl -T disk.img.xz '/api/images/upload?name=disk'
   The Pis           GET /api/pis
   What happens      GET /api/events        (server-sent events; ?after=0 replays)
   The whole API     GET /api/openapi.json
