@@ -10,11 +10,8 @@ import { catalogRoutes } from "./routes/catalog.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { imageRoutes } from "./routes/images.ts";
-<<<<<<< HEAD
 import { keyRoutes } from "./routes/keys.ts";
-=======
 import { importRoutes } from "./routes/imports.ts";
->>>>>>> bc2f380 (Import from addresses, standard input, uploads and catalogs on the command line and the API)
 import { pageRoutes } from "./routes/page.ts";
 import { piRoutes } from "./routes/pis.ts";
 import { sessionLifeRoutes } from "./routes/session-life.ts";

@@ -4,11 +4,8 @@ export type { ApiContext } from "./context.ts";
 export { LOGIN_PATH } from "./guard.ts";
 export { ProblemSchema } from "./problem.ts";
 export {
-<<<<<<< HEAD
   CreatedKeySchema,
-=======
   CatalogSchema,
->>>>>>> bc2f380 (Import from addresses, standard input, uploads and catalogs on the command line and the API)
   CreatedSessionSchema,
   EventSchema,
   HealthSchema,
