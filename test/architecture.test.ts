@@ -43,6 +43,8 @@ async function ownImports(): Promise<Import[]> {
       (m) => m[1] ?? "",
     );
     for (const path of [...scanner.scanImports(source).map((i) => i.path), ...typeImports]) {
+      // Data, such as images/catalog.json, stands on no floor.
+      if (path.endsWith(".json")) continue;
       if (path.startsWith(".")) {
         const to = floorOf(resolve(root, dirname(file), path)) ?? "";
         if (to !== floor) found.push({ file, floor, to });
