@@ -1,3 +1,5 @@
+import { totalmem } from "node:os";
+
 /** Every size, count and time that a peer could stretch. `createIscsiServer({limits})` may lower or raise those of `ServerLimits`. */
 
 export interface ServerLimits {
@@ -13,11 +15,14 @@ export interface ServerLimits {
   readonly stopGraceMs: number;
   /** How long `stop` then waits for initiators to log out as they were asked to; many do at once, some never. */
   readonly logoutWaitMs: number;
-  /** Written by a session and not on the disk yet: what the smallest of hosts may have dirty before writes block there. */
+  /** Written by a session and not on the disk yet. */
   readonly maxDirtyBytes: number;
   /** An idle session is pinged after this long; a peer that does not answer (iPXE) is left alone. */
   readonly pingIntervalMs: number;
 }
+
+const LEAST_DIRTY_BYTES = 64 * 1024 * 1024;
+const MOST_DIRTY_BYTES = 1024 * 1024 * 1024;
 
 export const DEFAULT_LIMITS: ServerLimits = {
   maxConnections: 2048,
@@ -26,6 +31,15 @@ export const DEFAULT_LIMITS: ServerLimits = {
   loginTimeoutMs: 15_000,
   stopGraceMs: 5_000,
   logoutWaitMs: 2_000,
-  maxDirtyBytes: 256 * 1024 * 1024,
+  maxDirtyBytes: dirtyBytesOf(totalmem()),
   pingIntervalMs: 60_000,
 };
+
+/**
+ * Linux makes whoever writes wait for the disk when about 15 % of the memory is dirty, for all programs together: a
+ * thirty-second lets four sessions write at full speed before that. Less than the least, and a small host would flush
+ * all the time; more than the most, and an initiator's own flush would take many seconds on a hard disk.
+ */
+function dirtyBytesOf(memoryBytes: number): number {
+  return Math.min(Math.max(memoryBytes / 32, LEAST_DIRTY_BYTES), MOST_DIRTY_BYTES);
+}

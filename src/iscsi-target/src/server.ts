@@ -5,6 +5,7 @@ import type { ConnectionHost } from "./net/connection-host.ts";
 import { Connection } from "./net/connection.ts";
 import { plainAddress, portalOf } from "./login/portal.ts";
 import { SessionRegistry } from "./net/session-registry.ts";
+import { SharedInput } from "./net/shared-input.ts";
 import { Batch } from "./session/batch.ts";
 
 export interface IscsiServerOptions {
@@ -42,6 +43,8 @@ const TICK_MS = 1000;
 /** Dead peers are found by the system even when nothing is said: `TCP_KEEPIDLE`. */
 const KEEP_ALIVE_MS = 60_000;
 
+const now = (): number => performance.now();
+
 /** Listens; rejects with the system's error (EADDRINUSE, EACCES, ...) when that is not possible. */
 export async function createIscsiServer(options: IscsiServerOptions): Promise<IscsiServer> {
   const limits: ServerLimits = { ...DEFAULT_LIMITS, ...options.limits };
@@ -52,11 +55,12 @@ export async function createIscsiServer(options: IscsiServerOptions): Promise<Is
     directory: options.directory,
     limits,
     registry,
+    input: new SharedInput(now),
     output: { batch: new Batch(), tailBytes: 0 },
     onEvent: options.onEvent ?? (() => undefined),
     portal: (address, port) => options.portalAddress?.({ address, port }) ?? portalOf(address, port),
     randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
-    now: () => performance.now(),
+    now,
   };
 
   const isFull = (address: string): boolean => {
@@ -109,10 +113,8 @@ export async function createIscsiServer(options: IscsiServerOptions): Promise<Is
 
   const ticker = setInterval(
     () => {
-      const now = host.now();
-      let busy = 0;
-      for (const connection of connections) if (connection.isBusy) busy++;
-      for (const connection of connections) connection.tick(now, busy > 1);
+      const nowMs = now();
+      for (const connection of connections) connection.tick(nowMs);
     },
     Math.min(TICK_MS, limits.loginTimeoutMs / 2, limits.stopGraceMs / 2, limits.logoutWaitMs / 2),
   );

@@ -2,6 +2,7 @@
 import { Connection } from "../../../src/iscsi-target/src/net/connection.ts";
 import type { ConnectionHost, TcpSocket } from "../../../src/iscsi-target/src/net/connection-host.ts";
 import { SessionRegistry } from "../../../src/iscsi-target/src/net/session-registry.ts";
+import { SharedInput } from "../../../src/iscsi-target/src/net/shared-input.ts";
 import { Batch } from "../../../src/iscsi-target/src/session/batch.ts";
 import { DEFAULT_LIMITS, type IscsiEvent } from "../../../src/iscsi-target/src/index.ts";
 import { RamDevice } from "../../../src/iscsi-target/testing/ram-device.ts";
@@ -9,6 +10,7 @@ import { TARGET } from "./login-door.ts";
 
 /** A megabyte that need not be made anew for each run. */
 const BATCH = new Batch();
+const INPUT = new SharedInput(() => 0);
 /** Turns of the event loop after which nothing that was under way can be. */
 const SETTLE_TURNS = 6;
 
@@ -79,6 +81,7 @@ export class FakeServer {
       },
       limits: DEFAULT_LIMITS,
       registry: this.registry,
+      input: INPUT,
       output: this.output,
       onEvent: (event) => void this.events.push(event),
       portal: (address, port) => `${address}:${port}`,

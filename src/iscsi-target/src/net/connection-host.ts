@@ -4,6 +4,7 @@ import type { IscsiEvent } from "../events.ts";
 import type { ServerLimits } from "../limits.ts";
 import type { SharedOutput, Writable } from "./output.ts";
 import type { SessionRegistry } from "./session-registry.ts";
+import type { SharedInput } from "./shared-input.ts";
 
 /** The part of Bun's socket that is used here. */
 export interface TcpSocket extends Writable {
@@ -22,6 +23,7 @@ export interface ConnectionHost {
   readonly directory: TargetDirectory;
   readonly limits: ServerLimits;
   readonly registry: SessionRegistry;
+  readonly input: SharedInput;
   readonly output: SharedOutput;
   readonly onEvent: (event: IscsiEvent) => void;
   readonly portal: (address: string, port: number) => string;

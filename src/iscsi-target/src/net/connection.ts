@@ -73,7 +73,7 @@ export class Connection implements Link {
     this.#output = new Output(socket, host.output);
     this.#heardMs = host.now();
     this.#deadlineMs = this.#heardMs + host.limits.loginTimeoutMs;
-    this.#input = new InputFlow(socket);
+    this.#input = new InputFlow(socket, host.input, (bytes) => this.#take(bytes));
   }
 
   get isClosed(): boolean {
@@ -82,16 +82,18 @@ export class Connection implements Link {
 
   /** Bytes from the peer. */
   push(chunk: Uint8Array): void {
-    if (this.#isClosed) return;
+    if (!this.#isClosed) this.#input.push(chunk);
+  }
+
+  #take(bytes: Uint8Array): void {
     this.#heard = true;
     try {
-      this.#framer.push(chunk);
+      this.#framer.push(bytes);
     } catch (error) {
       this.#fail(error);
       return;
     }
     this.wake();
-    this.#input.took(chunk.length);
   }
 
   /** Sends what there is to send, now that something has changed: the outbox, or the room in the socket. */
@@ -135,17 +137,11 @@ export class Connection implements Link {
     void this.close("drop", why);
   }
 
-  /** Whether anything came since the last `tick`. */
-  get isBusy(): boolean {
-    return this.#heard;
-  }
-
-  /** Looks at the clock, about once a second. `isCrowded`: it is not the only one at work. */
-  tick(nowMs: number, isCrowded: boolean): void {
+  /** Looks at the clock, about once a second. */
+  tick(nowMs: number): void {
     if (this.#heard) {
       this.#heard = false;
       this.#heardMs = nowMs;
-      this.#input.share(isCrowded);
     }
     if (this.#farewell && nowMs >= this.#deadlineMs) {
       void this.close(this.#farewell.end, this.#farewell.why);
@@ -266,6 +262,7 @@ export class Connection implements Link {
     this.#framer.maxDataBytes = OUR_MAX_RECV_DATA_BYTES;
     this.#framer.maxAhsBytes = MAX_AHS_BYTES;
     this.#framer.receiver = opened.session;
+    this.#input.widen();
   }
 
   /** Who was asked to go did not leave of its own will: an owner may forget what belongs to one that did. */
