@@ -1,5 +1,6 @@
 /** The appliance: what is decided, kept and served. */
 export { type Appliance, type ApplianceOptions, openAppliance } from "./appliance.ts";
+export { backupFolder, restoreFolder } from "./backup/backup.ts";
 export type { BootPolicyOptions } from "./boot/director.ts";
 export { ADOPT_POLICIES, type AdoptPolicy } from "./decide.ts";
 export { formatDuration, parseDuration } from "./durations.ts";

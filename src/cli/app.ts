@@ -6,6 +6,7 @@ import {
   type CommandContext,
   text_en,
 } from "@stricli/core";
+import { backupCommand, restoreCommand } from "./commands/backup.ts";
 import { imageRoutes } from "./commands/image.ts";
 import { keyRoutes } from "./commands/key.ts";
 import { piRoutes } from "./commands/pi.ts";
@@ -27,6 +28,8 @@ export function createApp(json: boolean): Application<CommandContext> {
         pi: piRoutes,
         watch: watchCommand,
         key: keyRoutes,
+        backup: backupCommand,
+        restore: restoreCommand,
         shim: shimRoutes,
         version: versionCommand,
       },
