@@ -85,6 +85,7 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE sessions ADD COLUMN suspended_at INTEGER;
   ALTER TABLE sessions ADD COLUMN evict_after_ms INTEGER;
   ALTER TABLE sessions ADD COLUMN branch_of TEXT;
+  UPDATE sessions SET ttl_ms = expires_at - created_at WHERE expires_at IS NOT NULL;
   `,
   `
   CREATE TABLE api_keys (
