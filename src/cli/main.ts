@@ -1,6 +1,9 @@
 /** Entry point: exit status 0 done, 1 failed, 2 usage. */
 import { ExitCode, run } from "@stricli/core";
+import { widenThreadPool } from "../disk/host/thread-pool.ts";
 import { createApp } from "./app.ts";
+
+widenThreadPool();
 
 const USAGE = 2;
 

@@ -2,6 +2,7 @@
 import * as fs from "node:fs";
 import { DiskError, errnoOf } from "../disk-error.ts";
 import { posix } from "./posix.ts";
+import { inSyncTurn } from "./thread-pool.ts";
 
 /** Offsets and lengths are bytes. Reading behind the end gives zeros, as a hole does. Errors are `DiskError`s. */
 export interface HostFile {
@@ -149,12 +150,15 @@ class KernelFile implements HostFile {
   }
 
   sync(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      fs.fdatasync(this.fd, (error) => {
-        if (error) reject(diskError(this.path, error));
-        else resolve();
-      });
-    });
+    return inSyncTurn(
+      () =>
+        new Promise((resolve, reject) => {
+          fs.fdatasync(this.fd, (error) => {
+            if (error) reject(diskError(this.path, error));
+            else resolve();
+          });
+        }),
+    );
   }
 
   close(): void {
