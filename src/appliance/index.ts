@@ -3,6 +3,8 @@ export { type Appliance, type ApplianceOptions, openAppliance } from "./applianc
 export { backupFolder, restoreFolder } from "./backup/backup.ts";
 export type { BootPolicyOptions } from "./boot/director.ts";
 export { ADOPT_POLICIES, type AdoptPolicy } from "./decide.ts";
+export { examine } from "./doctor/doctor.ts";
+export { FINDING_LEVELS } from "./doctor/finding.ts";
 export { formatDuration, parseDuration } from "./durations.ts";
 export { EXPORT_FORMATS } from "./copies/copies.ts";
 export { COPY_KINDS, type CopyJob } from "./copies/jobs.ts";

@@ -36,6 +36,11 @@ const PI_PREFIXES: ReadonlySet<string> = new Set([
   "88:a2:9e",
   "28:cd:c1",
 ]);
+/** True for a hardware address of Raspberry Pi Ltd, as far as the list knows. */
+export function hasPiPrefix(mac: string): boolean {
+  return PI_PREFIXES.has(mac.slice(0, 8));
+}
+
 /** Nothing newer than the Pi 3 was ever made with it. */
 const PI3_PREFIX = "b8:27:eb";
 
@@ -58,7 +63,7 @@ export function identifyPi(message: DhcpMessage): PiFinding {
   const machineId = readOption(message.options, "clientMachineId");
   const byMachineId = machineId && fromMachineId(machineId, mac);
   if (byMachineId) return { pi: byMachineId };
-  if (!PI_PREFIXES.has(mac.slice(0, 8)))
+  if (!hasPiPrefix(mac))
     return { pi: undefined, reason: "neither its machine id nor its hardware address is a Raspberry Pi's" };
   // The REQUEST of a Pi 4 has no vendor class; what it asks for still tells its firmware from its system.
   if (vendorClass === undefined && !asksAsFirmware(message))

@@ -7,6 +7,7 @@ import {
   text_en,
 } from "@stricli/core";
 import { backupCommand, restoreCommand } from "./commands/backup.ts";
+import { doctorCommand } from "./commands/doctor.ts";
 import { imageRoutes } from "./commands/image.ts";
 import { keyRoutes } from "./commands/key.ts";
 import { piRoutes } from "./commands/pi.ts";
@@ -30,6 +31,7 @@ export function createApp(json: boolean): Application<CommandContext> {
         key: keyRoutes,
         backup: backupCommand,
         restore: restoreCommand,
+        doctor: doctorCommand,
         shim: shimRoutes,
         version: versionCommand,
       },

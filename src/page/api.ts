@@ -3,6 +3,7 @@ import type { z } from "@hono/zod-openapi";
 import type {
   CreatedSessionSchema,
   EventSchema,
+  FindingSchema,
   HealthSchema,
   ImageSchema,
   ImportSchema,
@@ -17,6 +18,7 @@ export type CreatedSession = z.infer<typeof CreatedSessionSchema>;
 export type Image = z.infer<typeof ImageSchema>;
 export type Import = z.infer<typeof ImportSchema>;
 export type Health = z.infer<typeof HealthSchema>;
+export type Finding = z.infer<typeof FindingSchema>;
 export type BootEvent = z.infer<typeof EventSchema>;
 
 /** What went wrong and what to do about it, in the server's own words. */

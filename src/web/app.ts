@@ -7,6 +7,7 @@ import { guard, type GuardOptions } from "./guard.ts";
 import { problem, problemOf } from "./problem.ts";
 import { bodyLimit } from "hono/body-limit";
 import { catalogRoutes } from "./routes/catalog.ts";
+import { doctorRoutes } from "./routes/doctor.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { imageRoutes } from "./routes/images.ts";
@@ -56,6 +57,7 @@ export function createApi(
     keyRoutes,
     eventRoutes,
     healthRoutes,
+    doctorRoutes,
   ])
     app.route("/api", routes(context) as OpenAPIHono<ApiEnv>);
   app.doc31("/api/openapi.json", {

@@ -8,6 +8,7 @@ export {
   CatalogSchema,
   CreatedSessionSchema,
   EventSchema,
+  FindingSchema,
   HealthSchema,
   ImageInfoSchema,
   ImageSchema,

@@ -1,7 +1,14 @@
 /** What the API takes and gives. Names are scsipub's: snake_case, sizes in bytes, times in ISO 8601. */
 import { z } from "@hono/zod-openapi";
 import { Seconds, Size } from "./session-schemas.ts";
-import { BOOT_MODES, ERROR_CODES, FORMAT_CHOICES, SHIM_VARIANTS, STAGE_STATES } from "../appliance/index.ts";
+import {
+  BOOT_MODES,
+  ERROR_CODES,
+  FINDING_LEVELS,
+  FORMAT_CHOICES,
+  SHIM_VARIANTS,
+  STAGE_STATES,
+} from "../appliance/index.ts";
 
 const NAME_MAX_CHARS = 256;
 const PATH_MAX_CHARS = 4096;
@@ -288,3 +295,12 @@ export const KeySchema = z
 export const CreatedKeySchema = KeySchema.extend({ key: z.string() }).openapi("CreatedKey");
 
 export const KeyLinkSchema = z.object({ path: z.string() }).openapi("KeyLink");
+
+export const FindingSchema = z
+  .object({
+    check: z.string(),
+    level: z.enum(FINDING_LEVELS),
+    detail: z.string(),
+    fix: z.string().nullable(),
+  })
+  .openapi("Finding");

@@ -142,6 +142,7 @@ test("the description of the API names every path and is version 3.1", async () 
     "delete /api/sessions/{id}",
     "delete /api/sessions/{id}/snapshots/{snapshot}",
     "get /api/catalog",
+    "get /api/doctor",
     "get /api/events",
     "get /api/health",
     "get /api/images",

@@ -206,7 +206,12 @@ class Server implements DhcpServer {
           this.#ignored(message, arrival, step.reason);
           break;
         case "rival":
-          this.#tellRival({ interface: arrival.interface.name, address: step.address });
+          this.#tellRival({
+            interface: arrival.interface.name,
+            address: step.address,
+            givesAddresses: true,
+            givesBoot: false,
+          });
           break;
         case "event":
           this.#options.onEvent(step.event);

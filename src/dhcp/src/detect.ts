@@ -12,6 +12,8 @@ export interface DetectOptions {
   readonly interface: string;
   /** How long to wait for the first answer; 4000 when absent. */
   readonly timeoutMs?: number | undefined;
+  /** Ask as a PXE client does and report proxies too, which offer no address; false when absent. */
+  readonly pxe?: boolean | undefined;
   /** Ends the wait; what has answered until then is given. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -22,6 +24,10 @@ const DETECT_TIMEOUT_MS = 4000;
 const SECOND_ASK = 0.4;
 /** After the first offer the others follow at once. */
 const SETTLE_MS = 200;
+/** A proxy may hold its offer back so that the server's comes first. */
+const PXE_SETTLE_MS = 1500;
+/** As a PC with a BIOS says it, to which PXE servers answer first of all (RFC 4578 section 2.1). */
+const PXE_CLIENT = "PXEClient:Arch:00000:UNDI:002001";
 const SERVER_PORT = 67;
 const CLIENT_PORT = 68;
 
@@ -39,7 +45,8 @@ const TO_CLIENT_PORT = [
 ] as const satisfies readonly FilterInstruction[];
 
 /**
- * The DHCP servers that offer an address on an interface; empty when none answers in time.
+ * The DHCP servers that offer an address on an interface (with `pxe`, also those that offer a boot file alone); empty
+ * when none answers in time.
  * Servers on this same computer are not seen: the question goes out on the wire only.
  * @throws DhcpSocketError `EPERM` without root or CAP_NET_RAW, `ENODEV` when there is no such interface.
  */
@@ -57,7 +64,7 @@ export async function detectDhcpServers(options: DetectOptions): Promise<RivalSe
   const question = encodeUdpPacket({
     source: { address: NO_ADDRESS, port: CLIENT_PORT },
     target: { address: LIMITED_BROADCAST, port: SERVER_PORT },
-    payload: encodeMessage(discover(xid, iface.mac)),
+    payload: encodeMessage(discover(xid, iface.mac, options.pxe ?? false)),
   });
 
   const found = new Map<string, RivalServer>();
@@ -68,10 +75,10 @@ export async function detectDhcpServers(options: DetectOptions): Promise<RivalSe
     ethertype: ETHERTYPE.ip,
     filter: TO_CLIENT_PORT,
     onPacket: (packet, sourceMac) => {
-      const address = offeredBy(packet, xid);
-      if (address === undefined) return;
-      if (found.size === 0) timers.push(setTimeout(resolve, SETTLE_MS));
-      found.set(address, { interface: name, address, mac: formatMac(sourceMac) });
+      const server = offeredBy(packet, xid);
+      if (server === undefined || !(server.givesAddresses || options.pxe)) return;
+      if (found.size === 0) timers.push(setTimeout(resolve, options.pxe ? PXE_SETTLE_MS : SETTLE_MS));
+      found.set(server.address, { interface: name, mac: formatMac(sourceMac), ...server });
     },
   });
   const ask = (): void => {
@@ -96,7 +103,7 @@ export async function detectDhcpServers(options: DetectOptions): Promise<RivalSe
   return [...found.values()];
 }
 
-function discover(xid: number, mac: string): DhcpMessage {
+function discover(xid: number, mac: string, pxe: boolean): DhcpMessage {
   return {
     op: "request",
     hardwareType: 1,
@@ -114,20 +121,28 @@ function discover(xid: number, mac: string): DhcpMessage {
     file: "",
     options: makeOptions({
       messageType: messageTypeValue("DISCOVER"),
-      parameterRequestList: Uint8Array.of(1, 3, 6),
+      parameterRequestList: pxe ? Uint8Array.of(1, 3, 6, 43, 60, 66, 67) : Uint8Array.of(1, 3, 6),
+      ...(pxe && { vendorClass: PXE_CLIENT, clientArchitectures: [0] }),
     }),
   };
 }
 
-/** The server that offers an address in answer to our question. One that offers none is a proxy, no rival. */
-function offeredBy(packet: Uint8Array, xid: number): string | undefined {
+/** Who offers what in answer to our question. */
+function offeredBy(
+  packet: Uint8Array,
+  xid: number,
+): Pick<RivalServer, "address" | "givesAddresses" | "givesBoot"> | undefined {
   const datagram = decodeUdpPacket(packet);
   if (datagram === undefined || datagram.target.port !== CLIENT_PORT) return undefined;
   try {
     const message = decodeMessage(datagram.payload);
     if (message.op !== "reply" || message.xid !== xid || messageType(message) !== "OFFER") return undefined;
-    if (message.yiaddr === NO_ADDRESS) return undefined;
-    return readOption(message.options, "serverIdentifier") ?? datagram.source.address;
+    const bootFile = message.file !== "" || readOption(message.options, "bootFileName") !== undefined;
+    return {
+      address: readOption(message.options, "serverIdentifier") ?? datagram.source.address,
+      givesAddresses: message.yiaddr !== NO_ADDRESS,
+      givesBoot: bootFile || readOption(message.options, "vendorClass") === "PXEClient",
+    };
   } catch (error) {
     // Whatever else comes to port 68 is no offer to us.
     if (error instanceof DhcpDecodeError) return undefined;

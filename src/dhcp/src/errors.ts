@@ -55,6 +55,10 @@ export interface RivalServer {
   /** Its option 54, or its source address when it sent none. */
   readonly address: string;
   readonly mac?: string;
+  /** It offers addresses; one that does not is a proxy. */
+  readonly givesAddresses: boolean;
+  /** It names a boot file, or says that it is a PXE server. */
+  readonly givesBoot: boolean;
 }
 
 /** The DHCP server refuses to start: another one already answers. */

@@ -1,24 +1,19 @@
 /** What is wrong, and what the server saw. */
+import { useState } from "preact/hooks";
+import { call, type Finding } from "../api.ts";
 import { agoWords } from "../model/words.ts";
-import { events, health, now } from "../state.ts";
+import { ProblemNote } from "../parts/problem-note.tsx";
+import { useAction } from "../parts/use-action.ts";
+import { events, now } from "../state.ts";
 
 const SHOWN = 50;
 
 export function DoctorView() {
-  const problems = health.value?.problems ?? [];
   const latest = events.value.slice(-SHOWN).toReversed();
   return (
     <>
       <h1>Doctor</h1>
-      {health.value && problems.length === 0 && (
-        <p class="note good">Everything that should listen listens.</p>
-      )}
-      {problems.map(({ message, fix }) => (
-        <p key={message} class="note fail">
-          <strong>{message}</strong>
-          {fix && <span> {fix}</span>}
-        </p>
-      ))}
+      <Examination />
       <h2>What happened</h2>
       <table>
         <thead>
@@ -44,5 +39,38 @@ export function DoctorView() {
         </tbody>
       </table>
     </>
+  );
+}
+
+const LEVEL_WORDS: Record<Finding["level"], string> = { ok: "Well", warning: "Mind", problem: "Problem" };
+
+/** Looks when asked: other DHCP servers are asked on the wire, which takes seconds. */
+function Examination() {
+  const [findings, setFindings] = useState<readonly Finding[]>();
+  const action = useAction();
+  return (
+    <section aria-label="Examination" aria-busy={action.busy}>
+      <button
+        type="button"
+        disabled={action.busy}
+        onClick={() => action.run(async () => setFindings(await call<Finding[]>("GET", "/doctor")))}
+      >
+        {action.busy ? "Looking ..." : findings ? "Look again" : "Look what is wrong"}
+      </button>
+      <ProblemNote error={action.error} />
+      {findings && (
+        <ul class="findings">
+          {findings.map(({ check, level, detail, fix }) => (
+            <li key={`${check} ${detail}`} class={level}>
+              <strong>{LEVEL_WORDS[level]}</strong>
+              <span>
+                {detail}
+                {fix !== null && <span class="fix">{fix}</span>}
+              </span>
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
   );
 }

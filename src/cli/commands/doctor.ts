@@ -1,0 +1,96 @@
+/** `pinetboot doctor` */
+import { writeFile } from "node:fs/promises";
+import { release, type } from "node:os";
+import { resolve } from "node:path";
+import { buildCommand } from "@stricli/core";
+import { z } from "zod";
+import { EventSchema, FindingSchema, HealthSchema } from "../../web/index.ts";
+import { type Api, call, withApi } from "../backend.ts";
+import { type CommonFlags, commonFlags } from "../flags.ts";
+import { printJson } from "../output.ts";
+import { readEvents } from "../sse.ts";
+import { VERSION } from "../version.ts";
+
+type Finding = z.infer<typeof FindingSchema>;
+
+const MARKS = { ok: "ok", warning: "!", problem: "!!" } as const;
+const COLOURS = { ok: 32, warning: 33, problem: 31 } as const;
+/** The replay of the latest events comes at once; a silence of this length is its end. */
+const REPLAY_SILENCE_MS = 300;
+
+export const doctorCommand = buildCommand({
+  docs: {
+    brief: "Look for what keeps Pis from coming up",
+    fullDescription:
+      "Looks at links, other DHCP servers, ports, the firewall, silent Pis, the clock, space and power. Takes some seconds.\n" +
+      "Ends with 1 when there is a problem. --report writes one file for a bug report; it holds no secret.\n\n" +
+      "Example:\n  sudo pinetboot doctor",
+  },
+  parameters: {
+    flags: {
+      ...commonFlags,
+      report: {
+        kind: "parsed",
+        parse: (word: string) => resolve(word),
+        brief: "Write what was found, and the latest events, to this file",
+        placeholder: "file",
+        optional: true,
+      },
+    },
+  },
+  async func(flags: CommonFlags & { readonly report?: string }) {
+    const { findings, report } = await withApi(flags, "doctor", async (api) => {
+      const found = await call(api, "GET", "/api/doctor", { schema: z.array(FindingSchema) });
+      return { findings: found, report: flags.report && (await reportText(api, found)) };
+    });
+    if (flags.json) printJson(findings);
+    else for (const finding of findings) console.log(findingText(finding));
+    if (flags.report !== undefined && report) {
+      await writeFile(flags.report, report);
+      if (!flags.json) console.log(`\nThe report is in ${flags.report}`);
+    }
+    return findings.some(({ level }) => level === "problem")
+      ? new Error("There are problems; see above")
+      : undefined;
+  },
+});
+
+function findingText({ check, level, detail, fix }: Finding): string {
+  const mark = MARKS[level].padStart(2);
+  const colour = process.stdout.isTTY && !process.env["NO_COLOR"];
+  const head = colour ? `\u001b[${COLOURS[level]}m${mark}\u001b[0m` : mark;
+  return `${head} ${check.padEnd(10)} ${detail}${fix === null ? "" : `\n              -> ${fix}`}`;
+}
+
+async function reportText(api: Api, findings: readonly Finding[]): Promise<string> {
+  const health = await call(api, "GET", "/api/health", { schema: HealthSchema });
+  const document = {
+    version: VERSION,
+    system: `${type()} ${release()} ${process.arch}`,
+    at: new Date().toISOString(),
+    health,
+    findings,
+    events: api.beside ? await latestEvents(api) : [],
+  };
+  return `${JSON.stringify(document, null, 2)}\n`;
+}
+
+async function latestEvents(api: Api): Promise<readonly unknown[]> {
+  const events: z.infer<typeof EventSchema>[] = [];
+  const abort = new AbortController();
+  const end = (): void => abort.abort();
+  let silence = setTimeout(end, REPLAY_SILENCE_MS);
+  try {
+    const response = await api.fetch("/api/events?after=0", { signal: abort.signal });
+    for await (const event of readEvents(response, EventSchema)) {
+      events.push(event);
+      clearTimeout(silence);
+      silence = setTimeout(end, REPLAY_SILENCE_MS);
+    }
+  } catch (error) {
+    if (!abort.signal.aborted) throw error;
+  } finally {
+    clearTimeout(silence);
+  }
+  return events;
+}
