@@ -122,6 +122,10 @@ export class SimulatedFile implements HostFile {
     this.onBoundary();
   }
 
+  writeBack(): void {
+    // It promises nothing, so nothing more is durable after it.
+  }
+
   *segments(offset: number, length: number): Generator<Segment> {
     yield { offset, length, hole: false };
   }

@@ -5,10 +5,10 @@ import { contentBytes, contentRuns } from "./content.ts";
 import { COPY_BYTES, type ExportWriter } from "./writer.ts";
 
 /**
- * Written bytes after which the disk is made to catch up, beside the copying: dirty pages never fill the memory, and
- * the flushes of sessions on the same disk have little to wait for.
+ * Written bytes after which the disk is told to begin, and then waited for while the next so many are written: dirty pages
+ * never fill the memory, the sync at the end is short, and the flushes of sessions on the same disk have little to wait for.
  */
-const SYNC_EVERY_BYTES = 64 * 2 ** 20;
+const WRITE_BACK_BYTES = 32 * 2 ** 20;
 
 export interface CopyCounters {
   /** Bytes of the disk that hold data and were copied, and how many there are. */
@@ -38,8 +38,7 @@ export async function copyDisk(
   const buffer = Buffer.alloc(COPY_BYTES);
   const hash = options.sha256 ? new ContentHash() : undefined;
   let doneBytes = 0;
-  let syncedAt = 0;
-  let syncing: Promise<void> = Promise.resolve();
+  const pace = new Pace(file, writer);
   for (const piece of copyPieces(disk)) {
     const bytes = buffer.subarray(0, piece.length);
     disk.readNow(bytes, piece.offset);
@@ -47,16 +46,33 @@ export async function copyDisk(
     hash?.push(bytes, piece.offset);
     doneBytes = Math.min(totalBytes, doneBytes + piece.dataBytes);
     options.step({ doneBytes, totalBytes, writtenBytes: writer.writtenBytes });
-    if (writer.writtenBytes - syncedAt < SYNC_EVERY_BYTES) continue;
-    syncedAt = writer.writtenBytes;
-    await syncing;
-    syncing = file.sync();
+    pace.keep();
   }
-  await syncing;
   writer.finish();
   await file.sync();
   const exported = { sizeBytes: disk.sizeBytes, writtenBytes: writer.writtenBytes };
   return hash ? { ...exported, sha256: hash.finish(disk.sizeBytes) } : exported;
+}
+
+/** Keeps what is written and not yet on the disk to two steps. */
+class Pace {
+  #writtenAt = 0;
+  #begun = { start: 0, end: 0 };
+
+  constructor(
+    private readonly file: HostFile,
+    private readonly writer: ExportWriter,
+  ) {}
+
+  keep(): void {
+    const { writtenBytes, fileEnd } = this.writer;
+    if (writtenBytes - this.#writtenAt < WRITE_BACK_BYTES) return;
+    this.#writtenAt = writtenBytes;
+    const { start, end } = this.#begun;
+    this.file.writeBack(end, fileEnd - end, false);
+    if (end > start) this.file.writeBack(start, end - start, true);
+    this.#begun = { start: end, end: fileEnd };
+  }
 }
 
 /** The hash of a disk of which only the parts with data are seen. */

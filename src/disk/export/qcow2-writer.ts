@@ -37,6 +37,10 @@ export class Qcow2Writer implements ExportWriter {
     this.#l1 = new BigUint64Array(Math.ceil(sizeBytes / L2_COVERS_BYTES));
   }
 
+  get fileEnd(): number {
+    return this.#end * CLUSTER_BYTES;
+  }
+
   push(bytes: Buffer, offset: number): void {
     for (let at = 0; at < bytes.byteLength; at += CLUSTER_BYTES) {
       this.#pushCluster(bytes.subarray(at, at + CLUSTER_BYTES), offset + at);

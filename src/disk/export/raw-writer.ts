@@ -5,6 +5,7 @@ import { dataRuns } from "./zeros.ts";
 /** A raw image: every byte at its place, zeros as holes. */
 export class RawWriter implements ExportWriter {
   writtenBytes = 0;
+  fileEnd = 0;
 
   constructor(
     private readonly file: HostFile,
@@ -18,6 +19,7 @@ export class RawWriter implements ExportWriter {
       this.file.write(bytes.subarray(start, end), offset + start);
       this.writtenBytes += end - start;
     }
+    this.fileEnd = offset + bytes.byteLength;
   }
 
   finish(): void {

@@ -21,6 +21,11 @@ export interface HostFile {
   punch(offset: number, length: number): boolean;
   /** Resolves once everything written before the call is on stable storage (fdatasync, on the thread pool). */
   sync(): Promise<void>;
+  /**
+   * Has the disk begin to write what is dirty in the range; with `wait` the calling thread waits for it. For a Worker
+   * that writes much and is not to fill the memory with it. Promises nothing: only `sync` does.
+   */
+  writeBack(offset: number, length: number, wait: boolean): void;
   /** The data and the holes of a range, in order and without gaps. */
   segments(offset: number, length: number): Iterable<Segment>;
   close(): void;
@@ -147,6 +152,11 @@ class KernelFile implements HostFile {
   punch(offset: number, length: number): boolean {
     if (length === 0) return true;
     return posix?.punchHole(this.fd, offset, length) === 0;
+  }
+
+  writeBack(offset: number, length: number, wait: boolean): void {
+    // What fails here is met again by `sync`, which tells.
+    posix?.writeBack(this.fd, offset, length, wait);
   }
 
   sync(): Promise<void> {

@@ -1,14 +1,18 @@
 /**
  * What the data path needs from the C library and JavaScript's `fs` does not offer: reads that refuse to wait
- * (preadv2 with RWF_NOWAIT), punching holes (fallocate) and the map of a sparse file (lseek SEEK_DATA and SEEK_HOLE).
+ * (preadv2 with RWF_NOWAIT), punching holes (fallocate), the map of a sparse file (lseek SEEK_DATA and SEEK_HOLE) and
+ * writing back at a steady pace (sync_file_range).
  *
- * Only Linux has all three. Elsewhere `posix` is undefined and callers take their plain way.
+ * Only Linux has all of them. Elsewhere `posix` is undefined and callers take their plain way.
  */
 import { dlopen, FFIType, ptr, read } from "bun:ffi";
 
 const RWF_NOWAIT = 0x8;
 const FALLOC_FL_KEEP_SIZE = 0x1;
 const FALLOC_FL_PUNCH_HOLE = 0x2;
+const SYNC_FILE_RANGE_WAIT_BEFORE = 1;
+const SYNC_FILE_RANGE_WRITE = 2;
+const SYNC_FILE_RANGE_WAIT_AFTER = 4;
 const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
 
@@ -32,6 +36,8 @@ export interface Posix {
   /** Reads what is in the page cache already: fewer bytes than asked for, or "EAGAIN", means that the rest is not. */
   readNoWait(fd: number, into: Uint8Array, offset: number): PosixResult;
   punchHole(fd: number, offset: number, length: number): PosixResult;
+  /** Has the disk begin to write what is dirty in the range, and with `wait` waits until it is there. No promise: see `sync`. */
+  writeBack(fd: number, offset: number, length: number, wait: boolean): PosixResult;
   /** First byte at or after `offset` that holds data; "ENXIO" when there is none. */
   seekData(fd: number, offset: number): PosixResult;
   /** First byte at or after `offset` that lies in a hole; the end of the file counts as one. */
@@ -64,6 +70,10 @@ function bind(library: string): Posix {
       returns: FFIType.i64_fast,
     },
     fallocate: { args: [FFIType.i32, FFIType.i32, FFIType.i64_fast, FFIType.i64_fast], returns: FFIType.i32 },
+    sync_file_range: {
+      args: [FFIType.i32, FFIType.i64_fast, FFIType.i64_fast, FFIType.u32],
+      returns: FFIType.i32,
+    },
     lseek: { args: [FFIType.i32, FFIType.i64_fast, FFIType.i32], returns: FFIType.i64_fast },
     __errno_location: { args: [], returns: FFIType.ptr },
   });
@@ -85,6 +95,12 @@ function bind(library: string): Posix {
     },
     punchHole(fd, offset, length) {
       return result(symbols.fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length));
+    },
+    writeBack(fd, offset, length, wait) {
+      const waiting = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WAIT_AFTER;
+      return result(
+        symbols.sync_file_range(fd, offset, length, SYNC_FILE_RANGE_WRITE | (wait ? waiting : 0)),
+      );
     },
     seekData: (fd, offset) => result(symbols.lseek(fd, offset, SEEK_DATA)),
     seekHole: (fd, offset) => result(symbols.lseek(fd, offset, SEEK_HOLE)),

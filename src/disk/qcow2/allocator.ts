@@ -25,6 +25,8 @@ const GROWTH_CLUSTERS = 64;
 const MAX_REMEMBERED_FREE = 65_536;
 
 const TABLE_ENTRY_BYTES = 8;
+/** What the one cluster of the refcount table has room for: 128 TiB of file. */
+const MAX_REFCOUNT_BLOCKS = CLUSTER_BYTES / TABLE_ENTRY_BYTES;
 const ONE = Uint8Array.of(0, 1);
 /** Refcounts in one page of the host. */
 const REFCOUNTS_PER_PAGE = 4096 / REFCOUNT_BYTES;
@@ -36,13 +38,13 @@ export class ClusterAllocator {
   #fileClusters: number;
 
   /**
-   * @param blocks clusters of the refcount blocks, by block index; `NO_CLUSTER` where there is none
+   * @param blocks clusters of the refcount blocks that there are, by block index
    * @param end first cluster that was never used
    */
   constructor(
     private readonly file: HostFile,
     private readonly tableOffset: number,
-    private readonly blocks: HostCluster[],
+    private readonly blocks: Map<number, HostCluster>,
     private end: number,
   ) {
     this.#fileClusters = Math.floor(file.sizeBytes() / CLUSTER_BYTES);
@@ -119,9 +121,8 @@ export class ClusterAllocator {
 
   #ensureBlock(cluster: number): void {
     const index = Math.floor(cluster / REFCOUNTS_PER_BLOCK);
-    const known = this.blocks[index];
-    if (known === undefined) return this.#full();
-    if (known !== NO_CLUSTER) return;
+    if (this.blocks.has(index)) return;
+    if (index >= MAX_REFCOUNT_BLOCKS) return this.#full();
     // The new block takes the next cluster and, being of the range that it counts, counts itself.
     const block = hostCluster(this.end);
     this.#grow(this.end + 1);
@@ -129,7 +130,7 @@ export class ClusterAllocator {
     const entry = new Uint8Array(TABLE_ENTRY_BYTES);
     new DataView(entry.buffer).setBigUint64(0, BigInt(hostOffset(block)));
     this.file.write(entry, this.tableOffset + index * TABLE_ENTRY_BYTES);
-    this.blocks[index] = block;
+    this.blocks.set(index, block);
     this.end += 1;
   }
 
@@ -154,26 +155,29 @@ export class ClusterAllocator {
   }
 
   #refcountOffset(cluster: HostCluster): number {
-    const block = this.blocks[Math.floor(cluster / REFCOUNTS_PER_BLOCK)] ?? NO_CLUSTER;
-    if (block === NO_CLUSTER)
+    const block = this.blocks.get(Math.floor(cluster / REFCOUNTS_PER_BLOCK));
+    if (block === undefined)
       throw new DiskError("EIO", `${this.file.path}: cluster ${cluster} has no refcount`);
     return hostOffset(block) + (cluster % REFCOUNTS_PER_BLOCK) * REFCOUNT_BYTES;
   }
 }
 
-/** Reads the refcount table on the thread pool: the place of each block, as it stands in the file, unchecked. */
-export async function readRefcountTable(file: HostFile, tableOffset: number): Promise<number[]> {
+/** Reads the refcount table on the thread pool: the places of the blocks by their index, as they stand in the file, unchecked. */
+export async function readRefcountTable(file: HostFile, tableOffset: number): Promise<Map<number, number>> {
   const bytes = new Uint8Array(CLUSTER_BYTES);
   await file.read(bytes, tableOffset);
   const view = new DataView(bytes.buffer);
-  return Array.from({ length: CLUSTER_BYTES / TABLE_ENTRY_BYTES }, (_, index) =>
-    Number(view.getBigUint64(index * TABLE_ENTRY_BYTES)),
-  );
+  const places = new Map<number, number>();
+  for (let index = 0; index < MAX_REFCOUNT_BLOCKS; index += 1) {
+    const at = index * TABLE_ENTRY_BYTES;
+    const [high, low] = [view.getUint32(at), view.getUint32(at + 4)];
+    if (high !== 0 || low !== 0) places.set(index, high * 2 ** 32 + low);
+  }
+  return places;
 }
 
 /** The block of an entry of the refcount table, or undefined when the entry cannot be one of this file. */
 export function refcountBlockAt(offset: number, endCluster: number): HostCluster | undefined {
-  if (offset === 0) return NO_CLUSTER;
   const cluster = hostClusterAt(offset);
   return Number.isInteger(cluster) && cluster < endCluster ? cluster : undefined;
 }

@@ -17,7 +17,6 @@ import { rebuildRefcounts, type Recovery } from "./recover.ts";
 import {
   CLUSTER_BYTES,
   hostOffset,
-  NO_CLUSTER,
   REFCOUNT_BYTES,
   REFCOUNTS_PER_BLOCK,
   hostCluster,
@@ -172,8 +171,8 @@ async function takeIntoUse(
   recovery: Recovery,
 ): Promise<Overlay> {
   const { file } = files;
-  const { allocator, mapping } = await tablesOf(file, header);
-  await rememberFree(file, header, allocator);
+  const { allocator, mapping, blocks } = await tablesOf(file, header);
+  await rememberFree(file, blocks, allocator);
   const owner = {
     bootId: files.bootId ?? NO_BOOT_ID,
     journalId: crypto.getRandomValues(new Uint32Array(1))[0] ?? 0,
@@ -197,32 +196,46 @@ async function takeIntoUse(
 async function tablesOf(
   file: HostFile,
   header: Qcow2Header,
-): Promise<{ allocator: ClusterAllocator; mapping: Mapping }> {
+): Promise<{
+  readonly allocator: ClusterAllocator;
+  readonly mapping: Mapping;
+  readonly blocks: ReadonlyMap<number, HostCluster>;
+}> {
   const end = Math.ceil(file.sizeBytes() / CLUSTER_BYTES);
   const blocks = await readBlocks(file, header, end);
   const allocator = new ClusterAllocator(file, header.refcountTableOffset, blocks, end);
   const tables = await readL1Table(file, header.l1Offset, header.l1Entries, end);
-  return { allocator, mapping: new Mapping(file, header.l1Offset, tables, () => allocator.endCluster) };
+  const mapping = new Mapping(file, header.l1Offset, tables, () => allocator.endCluster);
+  return { allocator, mapping, blocks };
 }
 
-async function readBlocks(file: HostFile, header: Qcow2Header, end: number): Promise<HostCluster[]> {
-  const offsets = await readRefcountTable(file, header.refcountTableOffset);
-  return offsets.map((offset) => {
+async function readBlocks(
+  file: HostFile,
+  header: Qcow2Header,
+  end: number,
+): Promise<Map<number, HostCluster>> {
+  const places = await readRefcountTable(file, header.refcountTableOffset);
+  const blocks = new Map<number, HostCluster>();
+  for (const [index, offset] of places) {
     const block = refcountBlockAt(offset, end);
     if (block === undefined) throw new EntryError(`a refcount block at ${offset}, outside the file`);
-    return block;
-  });
+    blocks.set(index, block);
+  }
+  return blocks;
 }
 
 /** Finds clusters inside the file that are free, as many as are remembered. Over a file of 64 GiB this reads 1 MiB. */
-async function rememberFree(file: HostFile, header: Qcow2Header, allocator: ClusterAllocator): Promise<void> {
+async function rememberFree(
+  file: HostFile,
+  blocks: ReadonlyMap<number, HostCluster>,
+  allocator: ClusterAllocator,
+): Promise<void> {
   const counts = new Uint8Array(CLUSTER_BYTES);
-  for (const [index, block] of (await readBlocks(file, header, allocator.endCluster)).entries()) {
+  for (const [index, block] of blocks) {
     const first = index * REFCOUNTS_PER_BLOCK;
     const clusters = Math.min(REFCOUNTS_PER_BLOCK, allocator.endCluster - first);
     if (clusters <= 0 || allocator.remembersEnough) return;
-    if (block === NO_CLUSTER) continue;
-    await file.read(counts, hostOffset(block));
+    await file.read(counts.subarray(0, clusters * REFCOUNT_BYTES), hostOffset(block));
     for (let i = 0; i < clusters; i += 1) {
       const low = i * REFCOUNT_BYTES + 1;
       if (counts[low - 1] === 0 && counts[low] === 0) allocator.remember(hostCluster(first + i));

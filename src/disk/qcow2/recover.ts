@@ -79,12 +79,13 @@ export async function rebuildRefcounts(
 
   // A block that lost the race with a loss of power is no block: its place is then taken anew below.
   const places = await readRefcountTable(file, header.refcountTableOffset);
-  const blocks = places.map((offset) => {
+  const blocks = new Map<number, HostCluster>();
+  for (const [index, offset] of places) {
     const block = refcountBlockAt(offset, fileClusters);
-    if (block === undefined || block === NO_CLUSTER || used.has(block)) return NO_CLUSTER;
+    if (block === undefined || used.has(block)) continue;
     used.take(block, "a refcount block");
-    return block;
-  });
+    blocks.set(index, block);
+  }
   return writeRefcounts(file, header.refcountTableOffset, blocks, used);
 }
 
@@ -110,7 +111,7 @@ async function takeTablesAndData(
 async function writeRefcounts(
   file: HostFile,
   tableOffset: number,
-  blocks: HostCluster[],
+  blocks: Map<number, HostCluster>,
   used: ClusterSet,
 ): Promise<number> {
   const added = new Set<number>();
@@ -120,9 +121,8 @@ async function writeRefcounts(
   const table = new Uint8Array(CLUSTER_BYTES);
   const tableView = new DataView(table.buffer);
   const old = new Uint8Array(CLUSTER_BYTES);
-  for (const [index, block] of blocks.entries()) {
+  for (const [index, block] of blocks) {
     const first = index * REFCOUNTS_PER_BLOCK;
-    if (block === NO_CLUSTER) continue;
     tableView.setBigUint64(index * 8, BigInt(hostOffset(block)));
     await file.read(old, hostOffset(block));
     const counts = new Uint8Array(CLUSTER_BYTES);
@@ -138,7 +138,7 @@ async function writeRefcounts(
 }
 
 /** Where a range has members and no block, one goes behind everything else. Returns the new end of the file. */
-function addMissingBlocks(blocks: HostCluster[], used: ClusterSet, added: Set<number>): number {
+function addMissingBlocks(blocks: Map<number, HostCluster>, used: ClusterSet, added: Set<number>): number {
   let end = used.end();
   const isCounted = (index: number): boolean => {
     const first = index * REFCOUNTS_PER_BLOCK;
@@ -149,8 +149,8 @@ function addMissingBlocks(blocks: HostCluster[], used: ClusterSet, added: Set<nu
   };
   // A block added may open a further range, which then needs one itself.
   for (let index = 0; index * REFCOUNTS_PER_BLOCK < end; index += 1) {
-    if (blocks[index] !== NO_CLUSTER || !isCounted(index)) continue;
-    blocks[index] = hostCluster(end);
+    if (blocks.has(index) || !isCounted(index)) continue;
+    blocks.set(index, hostCluster(end));
     added.add(end);
     end += 1;
   }
