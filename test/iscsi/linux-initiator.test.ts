@@ -76,7 +76,7 @@ describeWith(LINUX_NEEDS, "the Linux kernel's initiator", () => {
       expect(console).toContain("[machine] done");
       // Write cache and page size are what the disk said of itself; Linux flushed because of the first.
       expect(console).toMatch(
-        /RAM disk +RAM disk +4096 4096 write back write back [1-9]\d* [1-9]\d* \[machine\] queues/,
+        /RAM disk +RAM disk +512 512 write back write back [1-9]\d* [1-9]\d* \[machine\] queues/,
       );
       expect(plain.device.flushes).toBeGreaterThan(0);
     },
