@@ -5,6 +5,7 @@
  */
 import { dlopen, FFIType } from "bun:ffi";
 import { availableParallelism } from "node:os";
+import { isCompiled } from "./worker-url.ts";
 
 const THREADS = 32;
 /** The rest is for reads, whose guests wait. */
@@ -18,13 +19,14 @@ const LIBRARIES = [
 let isWide = false;
 
 /**
- * Makes the pool wide. To be called before anything has used it: its size is read from the C environment (which
- * `process.env` is a copy of) at its first use. A size that a person has set is kept.
+ * Makes the pool of the compiled binary wide. To be called before anything has used it: its size is read from the C
+ * environment (which `process.env` is a copy of) at its first use. A size that a person has set is kept. From source it
+ * is too late: Bun has read the modules with it.
  */
 export function widenThreadPool(): void {
   const name = "UV_THREADPOOL_SIZE";
-  if (process.env[name] !== undefined) {
-    isWide = Number(process.env[name]) >= THREADS;
+  if (process.env[name] !== undefined || !isCompiled()) {
+    isWide = Number(process.env[name] ?? 0) >= THREADS;
     return;
   }
   for (const library of LIBRARIES) {

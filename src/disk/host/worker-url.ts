@@ -5,6 +5,10 @@
  * @param path from the root of the repository: "src/images/import/worker.ts"
  */
 export function workerUrl(path: string): string {
-  const compiled = import.meta.url.includes("/$bunfs/") || import.meta.url.includes("~BUN");
-  return compiled ? `./${path}` : new URL(`../../../${path}`, import.meta.url).href;
+  return isCompiled() ? `./${path}` : new URL(`../../../${path}`, import.meta.url).href;
+}
+
+/** True in the compiled binary, false when the program runs from source. */
+export function isCompiled(): boolean {
+  return import.meta.url.includes("/$bunfs/") || import.meta.url.includes("~BUN");
 }

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test
 import { closeSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { cdb16, Initiator, READ_16, WRITE_16 } from "../../../src/iscsi-target/testing/initiator.ts";
-import { type CreatedSession, temporaryFolder, TestServer } from "../../support/pinetboot.ts";
+import { type CreatedSession, runProgram, temporaryFolder, TestServer } from "../../support/pinetboot.ts";
 import { describeWith } from "../../support/tools.ts";
 import { expectCheckClean } from "../qemu.ts";
 import { type FailingDisk, failingDisk } from "./failing-disk.ts";
@@ -85,6 +85,28 @@ describeWith(["gcc", "qemu-img"], "a disk that", () => {
     // A machine that is busy with other things may be late a few times; waiting for syncs makes every read late.
     times.sort((x, y) => x - y);
     expect(times[Math.floor(times.length * 0.8)]).toBeLessThan(PROMPT_MS);
+  });
+
+  test("syncs slowly leaves threads for reads however many files are synced, from source and compiled", async () => {
+    disk.fail("sync-slow");
+    const script = join(import.meta.dir, "read-beside-syncs.ts");
+    const compiled = join(folder.path, "read-beside-syncs");
+    const built = await runProgram([process.execPath, "build", "--compile", script, "--outfile", compiled]);
+    expect(built).toMatchObject({ code: 0 });
+    for (const [program, count] of [
+      [[process.execPath, script], 1],
+      [[process.execPath, script], 8],
+      [[compiled], 8],
+      [[compiled], 64],
+    ] as const) {
+      const before = disk.syncs();
+      const own = join(folder.path, `${program.length}-${count}`);
+      mkdirSync(own);
+      const { code, stdout, stderr } = await runProgram([...program, String(count), own], { env: disk.env });
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      expect(Number(stdout)).toBeLessThan(PROMPT_MS);
+      expect(disk.syncs() - before).toBe(count);
+    }
   });
 
   test("syncs slowly serves many flushes with few syncs", async () => {
