@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { crc32c, hasDigest, setDigest } from "./crc32c.ts";
+import { crc32c, crc32cByTable, hasDigest, setDigest } from "./crc32c.ts";
+import { nativeCrc32c } from "./native-crc32c.ts";
 
 /** RFC 7143 appendix A.4 and RFC 3720 B.4: 32 bytes of each pattern, with the digest as it goes on the wire. */
 const VECTORS = [
@@ -30,6 +31,17 @@ test("the sliced digest equals the bit by bit one at every length and offset", (
         for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
       }
       expect(crc32c(bytes, from)).toBe(~crc >>> 0);
+    }),
+  );
+});
+
+test("the addon is there, and says what the table says at every length and offset", () => {
+  expect(nativeCrc32c).toBeDefined();
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 2000, size: "max" }), fc.nat(20), (bytes, start) => {
+      const from = Math.min(start, bytes.length);
+      expect(nativeCrc32c?.(bytes.subarray(from))).toBe(crc32cByTable(bytes, from));
+      expect(crc32c(bytes, from)).toBe(crc32cByTable(bytes, from));
     }),
   );
 });
