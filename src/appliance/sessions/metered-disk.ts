@@ -1,14 +1,16 @@
 /** A filter over a session's disk: a write is let through, or refused, before anything of it is done. */
-import type { Extent, Layer } from "../../disk/layer.ts";
+import { type ContentRun, contentRuns } from "../../disk/export/content.ts";
+import type { Layer } from "../../disk/layer.ts";
+import type { SwitchLayer } from "../../disk/switch-layer.ts";
 
 /** Throws to refuse the write of `length` bytes at `offset` of `disk`. */
 export type Admission = (disk: Layer, offset: number, length: number) => void;
 
 export class MeteredDisk implements Layer {
-  readonly #disk: Layer;
+  readonly #disk: SwitchLayer;
   readonly #admit: Admission;
 
-  constructor(disk: Layer, admit: Admission) {
+  constructor(disk: SwitchLayer, admit: Admission) {
     this.#disk = disk;
     this.#admit = admit;
   }
@@ -50,8 +52,9 @@ export class MeteredDisk implements Layer {
     return this.#disk.flush();
   }
 
-  extents(offset: number, length: number): Iterable<Extent> {
-    return this.#disk.extents(offset, length);
+  /** Seen through the whole chain: what is a hole in the image is one for the initiator (GET LBA STATUS). */
+  extents(offset: number, length: number): Iterable<ContentRun> {
+    return contentRuns(this.#disk.current, offset, length);
   }
 
   close(): Promise<void> {

@@ -4,7 +4,7 @@ import { Initiator, READ_16, WRITE_16, cdb16 } from "../testing/initiator.ts";
 import { manage } from "../testing/manage.ts";
 import { RamDevice } from "../testing/ram-device.ts";
 import { type ServeOptions, type Served, TARGET, serve, unitOf } from "../testing/serve.ts";
-import { LoginReject, createIscsiServer } from "./index.ts";
+import { type LogicalUnit, LoginReject, createIscsiServer } from "./index.ts";
 import { encodeTextKeys } from "./login/text-keys.ts";
 import { CONTINUE_BIT, NO_TAG, RESPONSE } from "./pdu/basic-header.ts";
 import { encodeDataOut } from "./pdu/data-out.ts";
@@ -375,15 +375,59 @@ describe("task management", () => {
     const { port } = await start();
     const initiator = await ready(port);
     const refCmdSn = initiator.cmdSn;
+    initiator.cmdSn = refCmdSn + 2;
     for (const number of [refCmdSn + 1, refCmdSn])
       expect(await manage(initiator, TASK_FUNCTION.abortTask, { refCmdSn: number })).toBe(
         TASK_RESPONSE.complete,
       );
+    initiator.cmdSn = refCmdSn;
     void initiator.command([0x00]).then(() => expect.unreachable("it was aborted"));
     initiator.cmdSn = refCmdSn + 2;
     expect((await initiator.command([0x00])).status).toBe(GOOD);
     expect(await manage(initiator, TASK_FUNCTION.abortTask, { refCmdSn })).toBe(TASK_RESPONSE.noSuchTask);
   });
+
+  test("a command that is no older than the abort that names it is still to come, and is taken", async () => {
+    const { port } = await start();
+    const initiator = await ready(port);
+    for (const refCmdSn of [initiator.cmdSn, initiator.cmdSn + 1])
+      expect(await manage(initiator, TASK_FUNCTION.abortTask, { refCmdSn })).toBe(TASK_RESPONSE.noSuchTask);
+    for (let i = 0; i < 3; i++) expect((await initiator.command([0x00])).status).toBe(GOOD);
+  });
+
+  for (const [name, fn] of [
+    ["a LUN reset", TASK_FUNCTION.lunReset],
+    ["clearing a task set", TASK_FUNCTION.clearTaskSet],
+  ] as const)
+    test(`${name} reaches the same disk under whatever LUN, and not another disk under the same`, async () => {
+      const device = new RamDevice(65_536, { cold: true });
+      const disk = (naa: string, lun: number) => ({ ...unitOf(device, lun), naa });
+      const mine = "3000000000000001";
+      const unitsOf: Record<string, readonly LogicalUnit[]> = {
+        "iqn.2026-01.test:one": [disk(mine, 0)],
+        "iqn.2026-01.test:two": [disk("3000000000000002", 0), disk(mine, 5)],
+      };
+      const { port } = await start({
+        open: ({ initiatorName }) => ({ units: unitsOf[initiatorName] ?? [], closed: () => undefined }),
+      });
+      const [one, two] = await Promise.all(
+        Object.keys(unitsOf).map((initiatorName) => Initiator.login(port, { target: TARGET, initiatorName })),
+      );
+      if (!one || !two) throw new Error("two are needed");
+      await one.command([0x00]);
+      for (const lun of [0, 5]) await two.command([0x00], { lun });
+      const release = device.hold();
+      const other = two.command([0x35], { lun: 0 });
+      let isAnswered = false;
+      void two.command([0x35], { lun: 5 }).then(() => (isAnswered = true));
+      await two.command([0xa0, 0, 0, 0, 0, 0, 0, 0, 0, 16], { read: true, expectedLength: 16 });
+      expect(await manage(one, fn)).toBe(TASK_RESPONSE.complete);
+      release();
+      expect((await other).status).toBe(GOOD);
+      expect((await two.command([0x00], { lun: 0 })).status).toBe(GOOD);
+      expect((await two.command([0x00], { lun: 5 })).sense[2]).toBe(6);
+      expect(isAnswered).toBe(false);
+    });
 
   test("a wrong LUN and a function that is not there are said so", async () => {
     const { port } = await start();

@@ -226,6 +226,9 @@ export const KEY_ROWS = [
   // Markers are gone since RFC 7143, but initiators of RFC 3720 still ask and take No for an answer.
   { key: "IFMarker", result: "and", default: false, ours: false, phase: "operational", discovery: true },
   { key: "OFMarker", result: "and", default: false, ours: false, phase: "operational", discovery: true },
+  // Section 13.25: these must not be told to be unknown; without markers no interval is acceptable.
+  { key: "IFMarkInt", result: "first", ours: [], default: "", phase: "operational", discovery: true },
+  { key: "OFMarkInt", result: "first", ours: [], default: "", phase: "operational", discovery: true },
 ] as const satisfies readonly KeyRow[];
 
 type Rows = (typeof KEY_ROWS)[number];

@@ -39,6 +39,8 @@ const ROWS: readonly (readonly [key: string, offer: string, answer: string | und
     ["TaskReporting", "FastAbort,RFC3720", "RFC3720", "RFC3720"],
     ["IFMarker", "Yes", "No", false],
     ["OFMarker", "No", "No", false],
+    ["IFMarkInt", "2048~65535", "Reject", ""],
+    ["OFMarkInt", "2048", "Reject", ""],
     ["X-com.example.Something", "1", "NotUnderstood", undefined],
   ];
 

@@ -38,8 +38,22 @@ describe("a text request", () => {
     ]);
   });
 
-  test("of which nothing is understood is rejected, for libiscsi hangs up on any answer to it", () => {
-    expect(() => ask([["X-com.example.Colour", "blue"]])).toThrow(ProtocolError);
+  test("of which nothing is understood is told so", () => {
+    for (const key of ["X-com.example.Colour", "Colour"])
+      expect(ask([[key, "blue"]])).toEqual([[key, "NotUnderstood"]]);
+  });
+
+  test("for a discovery that is misspelt is rejected, for libiscsi hangs up on any answer to it", () => {
+    for (const key of ["SendTargetsPlease", "sENDtARGETS"])
+      expect(() => ask([[key, "All"]])).toThrow(ProtocolError);
+  });
+
+  test("does not go on and end at once", () => {
+    const request = { immediate: true, final: true, continues: true, taskTag: 1, transferTag: NO_TAG };
+    const exchange = new TextExchange(defaultParameters(), VIEW);
+    expect(() =>
+      exchange.receive({ ...request, cmdSn: 1, expStatSn: 1, dataLength: 0 }, new Uint8Array(0)),
+    ).toThrow(ProtocolError);
   });
 
   test("may declare a new segment length, and nothing that shapes the session", () => {

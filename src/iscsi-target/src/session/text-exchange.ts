@@ -45,6 +45,7 @@ export class TextExchange {
   #take(request: TextRequest, data: Uint8Array): TextAnswer {
     const goesOn = request.transferTag === EXCHANGE_TAG;
     if (!goesOn && request.transferTag !== NO_TAG) throw new ProtocolError("an unknown text exchange");
+    if (request.final && request.continues) throw new ProtocolError("F and C are both set");
     // A new exchange ends an unfinished one (section 11.10.4).
     if (!goesOn) this.#reset();
     if (goesOn && this.#rest.length > 0 && data.length === 0) return this.#nextPiece();
@@ -57,9 +58,11 @@ export class TextExchange {
     const keys = decodeTextKeys(Buffer.concat(this.#incoming));
     this.#reset();
     const answers = keys.flatMap(([key, value]) => this.#answer(key, value));
-    // libiscsi takes any key but its own for a broken connection, so a request of which nothing can be done is rejected.
-    if (answers.length > 0 && answers.every(([, value]) => value === "NotUnderstood" || value === "Reject"))
-      throw new ProtocolError("nothing of this can be answered");
+    // libiscsi takes any key but its own for a broken connection, so a discovery that is misspelt is rejected as a whole.
+    const isMisspelt = answers.every(
+      ([key, value]) => /^sendtargets/i.test(key) && (value === "NotUnderstood" || value === "Reject"),
+    );
+    if (answers.length > 0 && isMisspelt) throw new ProtocolError("nothing of this can be answered");
     this.#rest = encodeTextKeys(answers);
     return this.#nextPiece();
   }

@@ -8,7 +8,7 @@ export const DISK_ROWS: readonly OpcodeRow[] = [
   {
     opcode: 0x1b,
     name: "START STOP UNIT",
-    usage: "1b0000000304",
+    usage: "1b010000f304",
     access: "control",
     needsNoMedium: true,
     at: "unit",
