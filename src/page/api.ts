@@ -1,15 +1,18 @@
 /** Calls of the API, and its errors as the person should read them. */
 import type { z } from "@hono/zod-openapi";
 import type {
+  CatalogSchema,
   CreatedSessionSchema,
   EventSchema,
   FindingSchema,
   HealthSchema,
   ImageSchema,
   ImportSchema,
+  JobSchema,
   PiSchema,
   ProblemSchema,
   SessionSchema,
+  StorageSchema,
 } from "../web/index.ts";
 
 export type Pi = z.infer<typeof PiSchema>;
@@ -17,6 +20,9 @@ export type Session = z.infer<typeof SessionSchema>;
 export type CreatedSession = z.infer<typeof CreatedSessionSchema>;
 export type Image = z.infer<typeof ImageSchema>;
 export type Import = z.infer<typeof ImportSchema>;
+export type Catalog = z.infer<typeof CatalogSchema>;
+export type Job = z.infer<typeof JobSchema>;
+export type Storage = z.infer<typeof StorageSchema>;
 export type Health = z.infer<typeof HealthSchema>;
 export type Finding = z.infer<typeof FindingSchema>;
 export type BootEvent = z.infer<typeof EventSchema>;

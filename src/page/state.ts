@@ -1,11 +1,23 @@
 /** What the page knows of the server, kept true by the event stream. */
 import { batch, signal } from "@preact/signals";
-import { type BootEvent, call, type Health, type Image, type Import, type Pi, type Session } from "./api.ts";
+import {
+  type BootEvent,
+  call,
+  type Health,
+  type Image,
+  type Import,
+  type Job,
+  type Pi,
+  type Session,
+  type Storage,
+} from "./api.ts";
 
 export const pis = signal<readonly Pi[]>([]);
 export const sessions = signal<readonly Session[]>([]);
 export const images = signal<readonly Image[]>([]);
 export const imports = signal<readonly Import[]>([]);
+export const jobs = signal<readonly Job[]>([]);
+export const storage = signal<Storage | undefined>(undefined);
 export const health = signal<Health | undefined>(undefined);
 /** Oldest first. */
 export const events = signal<readonly BootEvent[]>([]);
@@ -26,11 +38,13 @@ let refreshTimer: ReturnType<typeof setTimeout> | undefined;
 
 /** Fetches every list; what cannot be fetched stays as it was. */
 export async function refresh(): Promise<void> {
-  const [newPis, newSessions, newImages, newImports, newHealth] = await Promise.all([
+  const [newPis, newSessions, newImages, newImports, newJobs, newStorage, newHealth] = await Promise.all([
     call<Pi[]>("GET", "/pis"),
     call<Session[]>("GET", "/sessions"),
     call<Image[]>("GET", "/images"),
     call<Import[]>("GET", "/imports"),
+    call<Job[]>("GET", "/jobs"),
+    call<Storage>("GET", "/storage"),
     call<Health>("GET", "/health"),
   ]);
   batch(() => {
@@ -38,6 +52,8 @@ export async function refresh(): Promise<void> {
     sessions.value = newSessions;
     images.value = newImages;
     imports.value = newImports;
+    jobs.value = newJobs;
+    storage.value = newStorage;
     health.value = newHealth;
   });
 }

@@ -1,11 +1,11 @@
 /**
  * Drives Debian's Chromium by Playwright. It runs under Node (Playwright does not speak to a browser from Bun):
- *   node browser.mjs FLOW URL   prints what the flow saw as one line of JSON
+ *   node browser.mjs FLOW URL [FILE]   prints what the flow saw as one line of JSON
  */
 import { chromium } from "playwright-core";
 
-const [flow, url] = process.argv.slice(2);
-const FLOWS = { views, newDisk, choose };
+const [flow, url, file] = process.argv.slice(2);
+const FLOWS = { views, newDisk, choose, addAndKeep };
 
 const browser = await chromium.launch({
   executablePath: "/usr/bin/chromium",
@@ -88,4 +88,33 @@ async function choose() {
   await card.getByRole("button", { name: "Boot this" }).click();
   await card.getByRole("alert").waitFor();
   return { failure: await card.getByRole("alert").textContent(), errors };
+}
+
+/** A file of this computer becomes an image, a disk over it keeps a state, and goes. */
+async function addAndKeep() {
+  const { page, errors } = await open();
+  await page.getByRole("link", { name: "Images" }).click();
+  await page.getByLabel(/choose a file/).setInputFiles(file);
+  await page.getByRole("rowheader", { name: "uploaded", exact: true }).waitFor();
+  await page.getByText("Or from the catalog").click();
+  await page
+    .getByRole("button", { name: /^Get Raspberry Pi OS Lite/ })
+    .first()
+    .waitFor();
+  await page.getByRole("link", { name: "Disks" }).click();
+  await page.getByLabel("From").selectOption({ label: "uploaded" });
+  await page.getByRole("button", { name: "New disk" }).click();
+  await page.getByRole("heading", { name: "Your disk is ready" }).waitFor();
+  const row = page.getByRole("row").filter({ has: page.getByRole("cell", { name: "uploaded" }) });
+  await row.getByText("More").click();
+  await row.getByLabel("Name").fill("clean");
+  await row.getByRole("button", { name: "Snapshot" }).click();
+  await row.getByRole("list", { name: "Snapshots" }).getByText("clean").waitFor();
+  await row.getByRole("button", { name: "Go back" }).click();
+  await row.getByRole("button", { name: "Lose what came after?" }).click();
+  await row.getByRole("button", { name: "Go back" }).waitFor();
+  await row.getByRole("button", { name: "Delete" }).click();
+  await row.getByRole("button", { name: "Delete what was written?" }).click();
+  await row.waitFor({ state: "detached" });
+  return { errors };
 }

@@ -65,7 +65,7 @@ describeWith(["node", "chromium", "qemu-io"], "the page", () => {
       expect(await server.cli("image", "import", image, "--name", "tiny")).toMatchObject({ code: 0 });
       const pi = "serial=10000000abcdef12&mac=dc:a6:32:01:02:03&boot=b1";
       const answer = z.object({ failure: z.string(), errors: z.array(z.string()) });
-      const seen = await drive("choose", answer, async () => {
+      const meanwhile = async (): Promise<void> => {
         const model = encodeURIComponent("Raspberry Pi 4 Model B Rev 1.4");
         let text = "";
         // The answer is held up until somebody chooses, a while at a time.
@@ -75,16 +75,48 @@ describeWith(["node", "chromium", "qemu-io"], "the page", () => {
           ).text();
         const report = `${pi}&stage=login&state=fail&detail=${encodeURIComponent("<b>No</b> answer")}&fix=Look`;
         await fetch(`http://${server.ready.report}/v1/report`, { method: "POST", body: report });
-      });
+      };
+      const seen = await drive("choose", answer, { meanwhile });
       // What came from the network is text on the page, never markup.
       expect(seen).toEqual({ failure: "<b>No</b> answer Look", errors: [] });
     },
     FLOW_MS,
   );
 
+  test(
+    "a file of the person's computer becomes an image; a disk over it keeps a state, goes back to it, and is deleted",
+    async () => {
+      const file = join(folder.path, "uploaded.img");
+      // More than one piece of an upload.
+      await Bun.write(file, new Uint8Array(40 * 2 ** 20).fill(3));
+      const { errors } = await drive("addAndKeep", z.object({ errors: z.array(z.string()) }), { file });
+      expect(errors).toEqual([]);
+      const images = await server.json(
+        z.array(z.looseObject({ name: z.string(), size_bytes: z.number() })),
+        "image",
+        "list",
+      );
+      expect(images).toContainEqual(expect.objectContaining({ name: "uploaded", size_bytes: 40 * 2 ** 20 }));
+      expect(
+        await server.json(
+          z.array(z.looseObject({ luns: z.array(z.looseObject({ image: z.string() })) })),
+          "session",
+          "list",
+        ),
+      ).not.toContainEqual(
+        expect.objectContaining({ luns: [expect.objectContaining({ image: "uploaded" })] }),
+      );
+    },
+    FLOW_MS,
+  );
+
   /** Runs a flow; `meanwhile` runs from when the page is open. */
-  async function drive<T>(flow: string, schema: z.ZodType<T>, meanwhile?: () => Promise<void>): Promise<T> {
-    const child = Bun.spawn(["node", BROWSER, flow, url], { stdout: "pipe", stderr: "inherit" });
+  async function drive<T>(
+    flow: string,
+    schema: z.ZodType<T>,
+    { meanwhile, file = "" }: { meanwhile?: () => Promise<void>; file?: string } = {},
+  ): Promise<T> {
+    const child = Bun.spawn(["node", BROWSER, flow, url, file], { stdout: "pipe", stderr: "inherit" });
     let last = "";
     const side: Promise<void>[] = [];
     const decoder = new TextDecoder();

@@ -6,6 +6,7 @@ import { ConfirmButton } from "../parts/confirm-button.tsx";
 import { ProblemNote } from "../parts/problem-note.tsx";
 import { useAction } from "../parts/use-action.ts";
 import { images, now, sessions } from "../state.ts";
+import { DiskMenu } from "./disk-menu.tsx";
 import { Credentials } from "./credentials.tsx";
 
 export function DisksView() {
@@ -99,7 +100,7 @@ function DiskRow({ session }: { session: Session }) {
       </th>
       <td>{session.luns.map(({ image }) => image).join(", ")}</td>
       <td>
-        {sizeWords(session.allocated_bytes)} <span class="dim">of {sizeWords(size)}</span>
+        {sizeWords(session.used_bytes)} <span class="dim">of {sizeWords(session.quota_bytes ?? size)}</span>
       </td>
       <td>{session.connected_from.join(", ") || <span class="dim">nobody</span>}</td>
       <td class="end">
@@ -118,6 +119,7 @@ function DiskRow({ session }: { session: Session }) {
           disabled={action.busy}
           onConfirm={() => action.run(() => call("DELETE", `/sessions/${session.id}`))}
         />
+        <DiskMenu session={session} />
         <ProblemNote error={action.error} />
       </td>
     </tr>

@@ -1,12 +1,12 @@
 /** The library, and what is being added to it. */
-import { useState } from "preact/hooks";
-import { call, type Image, type Import } from "../api.ts";
+import { call, type Image, type Import, type Job, Problem, type Storage } from "../api.ts";
 import { secondsWords, sizeWords } from "../model/words.ts";
 import { ConfirmButton } from "../parts/confirm-button.tsx";
 import { ProblemNote } from "../parts/problem-note.tsx";
 import { Progress } from "../parts/progress.tsx";
 import { useAction } from "../parts/use-action.ts";
-import { images, imports } from "../state.ts";
+import { images, imports, jobs, storage } from "../state.ts";
+import { AddImage } from "./add-image.tsx";
 
 export function ImagesView() {
   const shown = imports.value.filter(({ state }) => state !== "done");
@@ -17,11 +17,17 @@ export function ImagesView() {
       {shown.map((job) => (
         <ImportRow key={job.id} job={job} />
       ))}
+      {jobs.value
+        .filter(({ state }) => state !== "done")
+        .map((job) => (
+          <JobRow key={job.id} job={job} />
+        ))}
       <table>
         <thead>
           <tr>
             <th scope="col">Name</th>
             <th scope="col">Size</th>
+            <th scope="col">On disk</th>
             <th scope="col">From</th>
             <th scope="col">
               <span class="sr">Actions</span>
@@ -30,7 +36,11 @@ export function ImagesView() {
         </thead>
         <tbody>
           {images.value.map((image) => (
-            <ImageRow key={image.id} image={image} />
+            <ImageRow
+              key={image.id}
+              image={image}
+              row={storage.value?.rows.find(({ id }) => id === image.id)}
+            />
           ))}
         </tbody>
       </table>
@@ -38,41 +48,14 @@ export function ImagesView() {
   );
 }
 
-function AddImage() {
-  const [path, setPath] = useState("");
-  const action = useAction();
-  return (
-    <form
-      class="panel"
-      onSubmit={(event) => {
-        event.preventDefault();
-        action.run(async () => {
-          await call("POST", "/images", { path });
-          setPath("");
-        });
-      }}
-    >
-      <label class="wide">
-        A file of the server's computer
-        <input
-          required
-          value={path}
-          placeholder="/home/me/raspios-lite.img.xz"
-          onInput={({ currentTarget }) => setPath(currentTarget.value)}
-        />
-      </label>
-      <button type="submit" disabled={action.busy}>
-        Add image
-      </button>
-      <ProblemNote error={action.error} />
-    </form>
-  );
-}
-
 function ImportRow({ job }: { job: Import }) {
   const action = useAction();
   if (job.state === "failed")
-    return <ProblemNote error={new Error(`${job.source}: ${job.error?.message ?? ""}`)} />;
+    return (
+      <ProblemNote
+        error={new Problem(`${job.source}: ${job.error?.message ?? ""}`, job.error?.fix ?? null)}
+      />
+    );
   const fraction = job.total_bytes ? job.done_bytes / job.total_bytes : undefined;
   return (
     <div class="panel">
@@ -93,12 +76,32 @@ function ImportRow({ job }: { job: Import }) {
   );
 }
 
-function ImageRow({ image }: { image: Image }) {
+const JOB_WORDS: Record<Job["kind"], string> = { commit: "Making an image of", export: "Exporting" };
+
+function JobRow({ job }: { job: Job }) {
+  const words = `${JOB_WORDS[job.kind]} ${job.subject}`;
+  if (job.state === "failed")
+    return (
+      <ProblemNote error={new Problem(`${words}: ${job.error?.message ?? ""}`, job.error?.fix ?? null)} />
+    );
+  return (
+    <div class="panel">
+      <span class="wide">
+        {words}
+        {job.eta_seconds !== null && `, about ${secondsWords(job.eta_seconds)} left`}
+        <Progress label={words} fraction={job.total_bytes ? job.done_bytes / job.total_bytes : undefined} />
+      </span>
+    </div>
+  );
+}
+
+function ImageRow({ image, row }: { image: Image; row: Storage["rows"][number] | undefined }) {
   const action = useAction();
   return (
     <tr>
       <th scope="row">{image.name}</th>
       <td>{image.imported_at === null ? "any" : sizeWords(image.size_bytes)}</td>
+      <td>{row ? sizeWords(row.exclusive_bytes + row.shared_bytes) : ""}</td>
       <td class="dim">{image.source ?? "built in"}</td>
       <td class="end">
         {image.imported_at !== null && (
