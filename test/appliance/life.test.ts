@@ -65,6 +65,7 @@ describeWith(["qemu-io", "qemu-img", "xz"], "the life of a session", () => {
     };
   }
 
+  const file = (ending: string) => join(folder.path, `disk${ending}`);
   const post = (path: string, body: object) =>
     fetch(`${server.ready.http}/api/sessions/${path}`, {
       method: "POST",
@@ -132,7 +133,6 @@ describeWith(["qemu-io", "qemu-img", "xz"], "the life of a session", () => {
     const session = await server.createSession({ image: "blank", size: "8M" });
     expect((await qemuIo(iscsiUrl(session), "write -P 5 1M 1M", "write -P 6 7M 1M", "flush")).code).toBe(0);
     await server.step(({ detail }) => detail.includes(`logged out of session ${session.id}`));
-    const file = (ending: string) => join(folder.path, `disk${ending}`);
     for (const ending of [".img", ".qcow2", ".img.xz"])
       expect(await server.cli("session", "export", session.id, file(ending))).toMatchObject({ code: 0 });
     expect(await server.cli("session", "export", session.id, file(".img"))).toMatchObject({ code: 1 });
