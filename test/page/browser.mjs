@@ -2,9 +2,11 @@
  * Drives Debian's Chromium by Playwright. It runs under Node (Playwright does not speak to a browser from Bun):
  *   node browser.mjs FLOW URL [FILE]   prints what the flow saw as one line of JSON
  */
+import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 
 const [flow, url, file] = process.argv.slice(2);
+const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const FLOWS = { views, newDisk, choose, addAndKeep };
 
 const browser = await chromium.launch({
@@ -42,11 +44,19 @@ async function open(options = {}) {
   return { page, errors, requests };
 }
 
-/** Every view, narrow and wide: what is wider than the screen, what went wrong, who was asked. */
+/** Every view, narrow and wide: what is wider than the screen, what went wrong, who was asked, what axe finds. */
 async function views() {
-  const seen = { headings: [], tooWide: [], errors: [], foreign: [] };
-  for (const width of [390, 1200]) {
-    const { page, errors, requests } = await open({ viewport: { width, height: 800 }, colorScheme: "dark" });
+  const seen = { headings: [], tooWide: [], errors: [], foreign: [], barriers: [] };
+  for (const [width, colorScheme] of [
+    [390, "light"],
+    [1200, "dark"],
+  ]) {
+    // The page's own policy lets no script in that is not its own; axe comes by the test's hand.
+    const { page, errors, requests } = await open({
+      viewport: { width, height: 800 },
+      colorScheme,
+      bypassCSP: true,
+    });
     for (const name of ["Pis", "Images", "Disks", "Doctor"]) {
       await page.getByRole("link", { name, exact: true }).click();
       await page.getByRole("heading", { level: 1, name }).waitFor();
@@ -54,6 +64,12 @@ async function views() {
       const overflow = await page.evaluate(
         () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
       );
+      await page.addScriptTag({ path: AXE });
+      const { violations } = await page.evaluate(() => globalThis.axe.run());
+      for (const { id, nodes } of violations)
+        seen.barriers.push(
+          `${name} at ${width}: ${id}: ${nodes.map(({ html }) => html.slice(0, 100)).join(" ")}`,
+        );
       if (overflow > 0) seen.tooWide.push(`${name} at ${width}: ${overflow} px`);
     }
     seen.errors.push(...errors);

@@ -20,7 +20,8 @@ export function PisView() {
         </section>
       )}
       {known.length > 0 && (
-        <section aria-label="Known Pis">
+        <section aria-labelledby="known">
+          <h2 id="known">In service</h2>
           <div class="cards">
             {known.map((pi) => (
               <PiCard key={pi.key} pi={pi} />
