@@ -6,6 +6,7 @@ import * as zlib from "node:zlib";
 import fc from "fast-check";
 import { temporaryFolder } from "../../../test/support/temporary.ts";
 import { ImageError } from "../image-error.ts";
+import type { Checks } from "./checks.ts";
 import type { Bytes } from "./content.ts";
 import { StreamSource } from "./source/stream-source.ts";
 import { unpack, type Unpacked } from "./unpack.ts";
@@ -173,4 +174,82 @@ test("whatever bytes come, an image or an ImageError comes out", async () => {
     }),
     { numRuns: 150 },
   );
+});
+
+test("what is small and becomes large without being zeros is a bomb, and zeros are none", async () => {
+  const unquestionedBytes = 2 ** 20;
+  const sourceOf = (packed: Uint8Array, path: string): StreamSource =>
+    new StreamSource(pieces(packed, 65_536), {
+      totalBytes: () => undefined,
+      hashed: false,
+      spool: `${path}.part`,
+      checkRoom: () => undefined,
+    });
+  const bomb = zlib.zstdCompressSync(Buffer.alloc(256 * 2 ** 20, 1));
+  const path = join(folder, `image-${(count += 1)}`);
+  const failed = await unpack(sourceOf(bomb, path), path, { unquestionedBytes }).catch(
+    (error: unknown) => error,
+  );
+  expect(failed).toMatchObject({ code: "too-large", message: expect.stringContaining("bomb") });
+  // It is stopped long before its end.
+  expect(statSync(path).blocks * 512).toBeLessThan(100 * 2 ** 20);
+
+  const empty = zlib.zstdCompressSync(Buffer.alloc(256 * 2 ** 20));
+  const other = join(folder, `image-${(count += 1)}`);
+  expect(await unpack(sourceOf(empty, other), other, { unquestionedBytes })).toMatchObject({
+    sizeBytes: 256 * 2 ** 20,
+    writtenBytes: 0,
+  });
+});
+
+test("an archive in an archive, and a disk of another kind in one, are refused by name, unless it is said to be raw", async () => {
+  const tar = Buffer.alloc(4096);
+  tar.write("ustar", 257);
+  const qcow2 = Buffer.alloc(4096);
+  Buffer.from("514649fb00000003", "hex").copy(qcow2);
+  for (const [inner, words] of [
+    [tar, "a tar archive"],
+    [qcow2, "a qcow2 disk"],
+    [zlib.gzipSync(disk), "a gzip archive"],
+  ] as const) {
+    const packed = zlib.gzipSync(inner);
+    const refused = await failure(packed);
+    expect(refused).toMatchObject({ code: "unknown-format", fix: expect.stringContaining("--format raw") });
+    expect(refused.message).toContain(words);
+    const path = join(folder, `image-${(count += 1)}`);
+    const source = new StreamSource(pieces(packed, 100), {
+      totalBytes: () => undefined,
+      hashed: false,
+      spool: `${path}.part`,
+      checkRoom: () => undefined,
+    });
+    expect(await unpack(source, path, { format: "raw" })).toMatchObject({ format: "gzip" });
+  }
+});
+
+test("sums are compared with the file, with the image, and with the image before it was filled up", async () => {
+  const content = Buffer.from("a disk that is no whole sector");
+  const packed = zlib.gzipSync(content);
+  const sum = (bytes: Uint8Array): string => Bun.SHA256.hash(bytes, "hex");
+  const wrong = "0".repeat(64);
+  const take = async (checks: Checks): Promise<unknown> => {
+    const path = join(folder, `image-${(count += 1)}`);
+    const source = new StreamSource(pieces(packed, 10), {
+      totalBytes: () => undefined,
+      hashed: true,
+      spool: `${path}.part`,
+      checkRoom: () => undefined,
+    });
+    return unpack(source, path, { checks }).catch((error: unknown) => error);
+  };
+  for (const good of [
+    { sourceSha256: sum(packed) },
+    { imageSha256: sum(content) },
+    { imageSha256: sum(Buffer.concat([content, Buffer.alloc(512 - content.byteLength)])) },
+    { eitherSha256: sum(packed) },
+    { eitherSha256: sum(content) },
+  ])
+    expect(await take(good)).toHaveProperty("sha256");
+  for (const bad of [{ sourceSha256: sum(content) }, { imageSha256: sum(packed) }, { eitherSha256: wrong }])
+    expect(await take(bad)).toMatchObject({ code: "bad-checksum" });
 });

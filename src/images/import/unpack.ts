@@ -33,7 +33,9 @@ export interface UnpackOptions {
   readonly checks?: Checks;
   /** Called after every piece. */
   readonly onProgress?: (counters: Counters) => void;
+  /** Lower limits than the named ones. */
   readonly maxBytes?: number;
+  readonly unquestionedBytes?: number;
 }
 
 /**
@@ -41,14 +43,18 @@ export interface UnpackOptions {
  * there then, unfinished.
  */
 export async function unpack(source: Source, target: string, options: UnpackOptions = {}): Promise<Unpacked> {
-  const { checks = {}, onProgress = () => undefined, maxBytes = MAX_IMAGE_BYTES } = options;
+  const { checks = {}, onProgress = () => undefined } = options;
+  const { maxBytes = MAX_IMAGE_BYTES, unquestionedBytes = UNQUESTIONED_BYTES } = options;
   try {
     const head = await source.head(MAGIC_BYTES);
     if (head.byteLength === 0) throw new ImageError("unknown-format", "the file is empty");
     const format = formatOf(head, options.format);
     const file = openHostFile(target, "create");
     const folder = dirname(target);
-    const writer = new SparseWriter(file, maxBytes, (written) => guard(written, source, folder));
+    const writer = new SparseWriter(file, maxBytes, (written) => {
+      guardExpansion(written, source, unquestionedBytes);
+      guardRoom(folder);
+    });
     try {
       // What is packed does not shrink by being unpacked, zeros aside: this much is needed at least.
       if (format !== "raw" && format !== "qcow2" && source.totalBytes !== undefined)
@@ -60,7 +66,7 @@ export async function unpack(source: Source, target: string, options: UnpackOpti
       if (writer.contentBytes === 0)
         throw new ImageError("unknown-format", "there is nothing in the archive");
       const written = await writer.finish();
-      guardExpansion(writer.writtenBytes, source);
+      guardExpansion(writer.writtenBytes, source, unquestionedBytes);
       await checkSource(checks, source, written);
       checkImage(checks, written);
       onProgress(countersOf(source, writer));
@@ -123,9 +129,8 @@ function countersOf({ doneBytes, totalBytes }: Source, { writtenBytes }: SparseW
   return { doneBytes, totalBytes, writtenBytes };
 }
 
-/** Looked at while the image is written. Throws "no-space" before the disk is full, and "too-large" for a bomb. */
-function guard(writtenBytes: number, source: Source, folder: string): void {
-  guardExpansion(writtenBytes, source);
+/** Looked at while the image is written. Throws "no-space" before the disk is full. */
+function guardRoom(folder: string): void {
   if (roomIn(folder) > 0) return;
   throw new ImageError(
     "no-space",
@@ -134,8 +139,9 @@ function guard(writtenBytes: number, source: Source, folder: string): void {
   );
 }
 
-function guardExpansion(writtenBytes: number, { doneBytes }: Source): void {
-  if (writtenBytes <= UNQUESTIONED_BYTES || writtenBytes <= doneBytes * MAX_EXPANSION) return;
+/** Throws "too-large" for what has become many times as large as it was, zeros aside. */
+function guardExpansion(writtenBytes: number, { doneBytes }: Source, unquestionedBytes: number): void {
+  if (writtenBytes <= unquestionedBytes || writtenBytes <= doneBytes * MAX_EXPANSION) return;
   throw new ImageError(
     "too-large",
     `what is unpacked is more than ${MAX_EXPANSION} times as large as the archive: that is no disk image, but a bomb`,
