@@ -1,10 +1,12 @@
 /** Archives as the programs of a Linux system make them, and an import whose process is killed. */
-import { beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readdirSync, truncateSync } from "node:fs";
 import { join } from "node:path";
+import * as zlib from "node:zlib";
 import { ImageLibrary } from "../../src/images/library.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { describeWith } from "../support/tools.ts";
+import { shell } from "./disks.ts";
 
 const MIB = 1 << 20;
 
@@ -99,4 +101,46 @@ describeWith(["xz", "gzip", "zstd", "bzip2", "sfdisk"], "images packed by the sy
     expect({ exitCode, stderr: stderr.toString() }).toMatchObject({ exitCode: 0 });
     return path;
   }
+});
+
+describeWith(["root", "mount"], "a disk that is too small for an image", () => {
+  const folder = temporaryFolder("small");
+  const mounted = join(folder, "disk");
+
+  beforeAll(async () => {
+    const noise = Buffer.alloc(32 * MIB);
+    for (let at = 0; at < noise.byteLength; at += 65_536)
+      crypto.getRandomValues(noise.subarray(at, at + 65_536));
+    await Bun.write(join(folder, "noise.img"), noise);
+    await Bun.write(join(folder, "noise.img.zst"), zlib.zstdCompressSync(noise));
+    shell(folder, "mkdir disk; mount -t tmpfs -o size=24M tmpfs disk");
+  }, 60_000);
+  afterAll(() => shell(folder, "umount disk"));
+
+  test("an archive that cannot fit is refused before anything is unpacked, with both figures", async () => {
+    const library = await ImageLibrary.open(join(mounted, "images"));
+    let seen = 0;
+    const failure = await library
+      .import({ path: join(folder, "noise.img.zst") }, { onProgress: () => (seen += 1) })
+      .catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code: "no-space", message: expect.stringContaining("MiB are free") });
+    expect(seen).toBe(0);
+    expect(readdirSync(join(mounted, "images"))).toEqual([]);
+  });
+
+  test.each(["a raw disk", "standard input"])(
+    "%s that turns out too large leaves nothing, and the next goes on",
+    async (what) => {
+      const library = await ImageLibrary.open(join(mounted, "images"));
+      const path = join(folder, "noise.img");
+      const source = what === "a raw disk" ? { path } : { stream: Bun.file(path).stream(), label: what };
+      const failure = await library.import(source).catch((error: unknown) => error);
+      expect(failure).toMatchObject({ code: "no-space", fix: expect.stringContaining("image remove") });
+      expect(readdirSync(join(mounted, "images"))).toEqual([]);
+      const small = join(folder, "small.img");
+      await Bun.write(small, what.repeat(1000));
+      expect((await library.import({ path: small })).names).toHaveLength(1);
+      await library.remove("small", { inUse: () => [] });
+    },
+  );
 });

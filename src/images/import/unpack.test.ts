@@ -59,6 +59,11 @@ const XZ_CRC32 = Buffer.from(
   "/Td6WFoAAAFpIt42AgAhARYAAAB0L+Wj4Au3ACBdADgaSh8MsuLutIWcoFyFiPHiQ23ILCHme7/1jH/baZAAAH2d8EcAATi4FwAAAO59BcY+MA2LAgAAAAABWVo=",
   "base64",
 );
+/** The same, made by bzip2. */
+const BZIP2 = Buffer.from(
+  "QlpoOTFBWSZTWfTXA8UABK+RgEAAEiHEACAAUIYEBSqMNMFI4UjCkdKRwpGFI6Uj4pGFI8LuSKcKEh6a4Hig",
+  "base64",
+);
 /** As its content comes out: filled up to whole sectors. */
 const XZ_SHA256 = Bun.SHA256.hash(Buffer.concat([XZ_TEXT, Buffer.alloc(3072 - 3000)]), "hex");
 
@@ -92,6 +97,7 @@ describe.each([
   ["gzip", PACKED.gzip],
   ["zstd", PACKED.zstd],
   ["xz", XZ_CRC64],
+  ["bzip2", BZIP2],
 ] as const)("a %s archive", (_format, packed) => {
   test("that is cut off is refused, wherever it ends", async () => {
     const step = Math.ceil(packed.byteLength / 9);
@@ -123,9 +129,22 @@ describe.each([
     const twice = await unpacked(Buffer.concat([packed, packed]));
     const once = await Bun.file((await unpacked(packed)).path).bytes();
     const content = await Bun.file(twice.path).bytes();
-    const length = packed === XZ_CRC64 ? XZ_TEXT.byteLength : once.byteLength;
+    const length = packed === XZ_CRC64 || packed === BZIP2 ? XZ_TEXT.byteLength : once.byteLength;
     expect(Buffer.compare(content.subarray(length, 2 * length), once.subarray(0, length))).toBe(0);
   });
+});
+
+test("a bzip2 file that is changed anywhere is refused, or is the same", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.nat(BZIP2.byteLength - 1), fc.integer({ min: 1, max: 255 }), async (at, flip) => {
+      const changed = Buffer.from(BZIP2);
+      changed[at] = (changed[at] ?? 0) ^ flip;
+      const result = await unpacked(changed).catch((error: unknown) => error);
+      if (result instanceof Error) expect(result.name).toBe("ImageError");
+      else expect(result).toMatchObject({ sha256: XZ_SHA256 });
+    }),
+    { numRuns: 200 },
+  );
 });
 
 test("xz is unpacked with either check", async () => {
@@ -164,7 +183,15 @@ test("a bomb is stopped at the limit before it has filled anything", async () =>
 });
 
 test("whatever bytes come, an image or an ImageError comes out", async () => {
-  const magic = fc.constantFrom("1f8b08", "28b52ffd", "fd377a585a00", "");
+  const magic = fc.constantFrom(
+    "1f8b08",
+    "28b52ffd",
+    "fd377a585a00",
+    "425a6839314159265359",
+    "504b0304",
+    "514649fb00000003",
+    "",
+  );
   await fc.assert(
     fc.asyncProperty(magic, fc.uint8Array({ minLength: 1, maxLength: 400 }), async (start, rest) => {
       const bytes = Buffer.concat([Buffer.from(start, "hex"), rest]);
