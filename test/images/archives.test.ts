@@ -104,6 +104,8 @@ describeWith(["xz", "gzip", "zstd", "bzip2", "sfdisk"], "images packed by the sy
 });
 
 describeWith(["root", "mount"], "a disk that is too small for an image", () => {
+  // Before the folder's own removal, which comes in the same order.
+  afterAll(() => shell(folder, "umount disk"));
   const folder = temporaryFolder("small");
   const mounted = join(folder, "disk");
 
@@ -115,7 +117,6 @@ describeWith(["root", "mount"], "a disk that is too small for an image", () => {
     await Bun.write(join(folder, "noise.img.zst"), zlib.zstdCompressSync(noise));
     shell(folder, "mkdir disk; mount -t tmpfs -o size=24M tmpfs disk");
   }, 60_000);
-  afterAll(() => shell(folder, "umount disk"));
 
   test("an archive that cannot fit is refused before anything is unpacked, with both figures", async () => {
     const library = await ImageLibrary.open(join(mounted, "images"));
