@@ -28,17 +28,21 @@ async function* pieces(bytes: Uint8Array, size: number): Bytes {
   for (let at = 0; at < bytes.byteLength; at += size) yield bytes.slice(at, at + size);
 }
 
+function sourceOf(packed: Uint8Array, path: string, piece: number): StreamSource {
+  return new StreamSource(pieces(packed, piece), {
+    totalBytes: () => undefined,
+    hashed: true,
+    spool: `${path}.part`,
+    checkRoom: () => undefined,
+  });
+}
+
 async function unpacked(
   packed: Uint8Array,
   options: { piece?: number; max?: number } = {},
 ): Promise<Unpacked & { path: string }> {
   const path = join(folder, `image-${(count += 1)}`);
-  const source = new StreamSource(pieces(packed, options.piece ?? 65_536), {
-    totalBytes: () => undefined,
-    hashed: false,
-    spool: `${path}.part`,
-    checkRoom: () => undefined,
-  });
+  const source = sourceOf(packed, path, options.piece ?? 65_536);
   const limit = options.max === undefined ? {} : { maxBytes: options.max };
   return { ...(await unpack(source, path, limit)), path };
 }
@@ -209,16 +213,9 @@ test("whatever bytes come, an image or an ImageError comes out", async () => {
 
 test("what is small and becomes large without being zeros is a bomb, and zeros are none", async () => {
   const unquestionedBytes = 2 ** 20;
-  const sourceOf = (packed: Uint8Array, path: string): StreamSource =>
-    new StreamSource(pieces(packed, 65_536), {
-      totalBytes: () => undefined,
-      hashed: false,
-      spool: `${path}.part`,
-      checkRoom: () => undefined,
-    });
   const bomb = zlib.zstdCompressSync(Buffer.alloc(256 * 2 ** 20, 1));
   const path = join(folder, `image-${(count += 1)}`);
-  const failed = await unpack(sourceOf(bomb, path), path, { unquestionedBytes }).catch(
+  const failed = await unpack(sourceOf(bomb, path, 65_536), path, { unquestionedBytes }).catch(
     (error: unknown) => error,
   );
   expect(failed).toMatchObject({ code: "too-large", message: expect.stringContaining("bomb") });
@@ -227,7 +224,7 @@ test("what is small and becomes large without being zeros is a bomb, and zeros a
 
   const empty = zlib.zstdCompressSync(Buffer.alloc(256 * 2 ** 20));
   const other = join(folder, `image-${(count += 1)}`);
-  expect(await unpack(sourceOf(empty, other), other, { unquestionedBytes })).toMatchObject({
+  expect(await unpack(sourceOf(empty, other, 65_536), other, { unquestionedBytes })).toMatchObject({
     sizeBytes: 256 * 2 ** 20,
     writtenBytes: 0,
   });
@@ -248,29 +245,20 @@ test("an archive in an archive, and a disk of another kind in one, are refused b
     expect(refused).toMatchObject({ code: "unknown-format", fix: expect.stringContaining("--format raw") });
     expect(refused.message).toContain(words);
     const path = join(folder, `image-${(count += 1)}`);
-    const source = new StreamSource(pieces(packed, 100), {
-      totalBytes: () => undefined,
-      hashed: false,
-      spool: `${path}.part`,
-      checkRoom: () => undefined,
-    });
+    const source = sourceOf(packed, path, 100);
     expect(await unpack(source, path, { format: "raw" })).toMatchObject({ format: "gzip" });
   }
 });
 
+const sum = (bytes: Uint8Array): string => Bun.SHA256.hash(bytes, "hex");
+
 test("sums are compared with the file, with the image, and with the image before it was filled up", async () => {
   const content = Buffer.from("a disk that is no whole sector");
   const packed = zlib.gzipSync(content);
-  const sum = (bytes: Uint8Array): string => Bun.SHA256.hash(bytes, "hex");
   const wrong = "0".repeat(64);
   const take = async (checks: Checks): Promise<unknown> => {
     const path = join(folder, `image-${(count += 1)}`);
-    const source = new StreamSource(pieces(packed, 10), {
-      totalBytes: () => undefined,
-      hashed: true,
-      spool: `${path}.part`,
-      checkRoom: () => undefined,
-    });
+    const source = sourceOf(packed, path, 10);
     return unpack(source, path, { checks }).catch((error: unknown) => error);
   };
   for (const good of [
