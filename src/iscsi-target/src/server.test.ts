@@ -10,7 +10,7 @@ import { CONTINUE_BIT, NO_TAG, RESPONSE } from "./pdu/basic-header.ts";
 import { encodeDataOut } from "./pdu/data-out.ts";
 import { decodeLogoutResponse, encodeLogoutRequest } from "./pdu/logout.ts";
 import { decodeNopIn, encodeNopOut } from "./pdu/nop.ts";
-import { TASK_FUNCTION, TASK_RESPONSE } from "./pdu/task-management.ts";
+import { TASK_FUNCTION, TASK_RESPONSE, encodeTaskManagementRequest } from "./pdu/task-management.ts";
 import { decodeTextResponse, encodeTextRequest } from "./pdu/text.ts";
 
 // Sockets and timers on a machine that is busy with other suites.
@@ -229,6 +229,21 @@ describe("discovery", () => {
     const initiator = await Initiator.login(port);
     void initiator.command([0x00]);
     expect((await initiator.next()).opcode).toBe(RESPONSE.reject);
+    const taskManagement = { immediate: false, function: TASK_FUNCTION.targetColdReset, lun: 0, taskTag: 7 };
+    const { cmdSn, expStatSn } = initiator;
+    initiator.send(
+      encodeTaskManagementRequest({
+        ...taskManagement,
+        referencedTaskTag: NO_TAG,
+        refCmdSn: 0,
+        cmdSn,
+        expStatSn,
+      }),
+    );
+    initiator.cmdSn++;
+    expect((await initiator.next()).opcode).toBe(RESPONSE.reject);
+    // Both have been counted, so the numbering has no hole and the session goes on.
+    expect((await ask(initiator, "SendTargets", "All")).pairs).toHaveLength(2);
   });
 });
 

@@ -111,7 +111,8 @@ describe("INQUIRY", () => {
     expect((bytes[5] ?? 0) & 0xe4).toBe(0xe4);
   });
 
-  test("a page that is not there, or a page without EVPD, is an invalid field", () => {
+  test("a page that is not there, a page without EVPD, or the old CMDDT bit, is an invalid field", () => {
+    expect(senseOf(() => run([0x12, 2, 0, 0, 255]))).toBe("invalidFieldInCdb");
     expect(senseOf(() => run([0x12, 1, 0x99, 0, 255, 0]))).toBe("invalidFieldInCdb");
     expect(senseOf(() => run([0x12, 0, 0x80, 0, 255, 0]))).toBe("invalidFieldInCdb");
   });

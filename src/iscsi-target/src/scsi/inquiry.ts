@@ -16,6 +16,8 @@ const STANDARD_BYTES = 96;
 const VERSION_DESCRIPTORS = [0x00a0, 0x0460, 0x04c0, 0x0960] as const;
 
 export function inquiry({ cdb, unit, targetName }: LunlessCommand): Plan {
+  // CMDDT, of old standards: REPORT SUPPORTED OPERATION CODES took its place.
+  if (getU8(cdb, 1) & 2) throw new SenseError("invalidFieldInCdb", { field: 1 });
   const wantsVpd = (getU8(cdb, 1) & 1) !== 0;
   const page = getU8(cdb, 2);
   const allocation = getU16(cdb, 3);

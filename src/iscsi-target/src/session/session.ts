@@ -212,13 +212,13 @@ export class Session implements PduReceiver, Numbers, Peer {
 
   #scsiCommand(header: Uint8Array): "stream" {
     const command = decodeScsiCommand(header);
-    if (this.isDiscovery) return this.#reject(REJECT_REASON.protocolError, header);
     if (command.immediate && this.tasks.immediateCount >= MAX_IMMEDIATE_COMMANDS)
       return this.#reject(REJECT_REASON.tooManyImmediate, header);
     if (!this.#admit(header)) return "stream";
-    if (this.tasks.has(command.taskTag)) {
+    const isInUse = this.tasks.has(command.taskTag);
+    if (this.isDiscovery || isInUse) {
       if (!command.immediate) this.#window.release();
-      return this.#reject(REJECT_REASON.taskInProgress, header);
+      return this.#reject(isInUse ? REJECT_REASON.taskInProgress : REJECT_REASON.protocolError, header);
     }
     this.#sink = this.tasks.start(command);
     return "stream";
@@ -264,6 +264,8 @@ export class Session implements PduReceiver, Numbers, Peer {
 
   #taskManagement(header: Uint8Array): "stream" {
     if (!this.#admitControl(header)) return "stream";
+    // Section 4.3: a discovery session is there for discovery alone.
+    if (this.isDiscovery) return this.#reject(REJECT_REASON.protocolError, header);
     const request = decodeTaskManagementRequest(header);
     const response = manageTasks(request, this, this.#host.peers());
     this.#send(taskManagementResponse(this, request.taskTag, response));

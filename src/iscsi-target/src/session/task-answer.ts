@@ -30,8 +30,12 @@ function senseOf(failure: CommandFailure | undefined, asDescriptors: boolean): U
   return asDescriptors ? encodeDescriptorSense(failure) : encodeFixedSense(failure);
 }
 
-/** With nothing expected the residual is about whatever the command would have moved. */
+/**
+ * What this direction's residual is about; a bidirectional command has a field of its own for the other.
+ * With nothing expected it is whatever the command would have moved.
+ */
 function dueOf({ command, dueIn, dueOut }: Task): number {
+  if (command.read && command.write) return dueOut;
   if (command.expectedLength === 0) return dueOut + dueIn;
   return command.write ? dueOut : dueIn;
 }

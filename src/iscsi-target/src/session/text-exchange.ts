@@ -52,7 +52,8 @@ export class TextExchange {
     this.#incomingBytes += data.length;
     if (this.#incomingBytes > MAX_TEXT_BYTES)
       throw new ProtocolError("the keys of one exchange are too long");
-    this.#incoming.push(data.slice());
+    // Nothing is not kept: an exchange may go on for ever with nothing in its requests.
+    if (data.length > 0) this.#incoming.push(data.slice());
     if (request.continues)
       return { final: false, continues: false, transferTag: EXCHANGE_TAG, data: new Uint8Array(0) };
     const keys = decodeTextKeys(Buffer.concat(this.#incoming));
