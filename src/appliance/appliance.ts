@@ -6,6 +6,7 @@ import { mkdir } from "node:fs/promises";
 import { ImageLibrary } from "../images/library.ts";
 import { Copies } from "./copies/copies.ts";
 import { CopyJobs } from "./copies/jobs.ts";
+import { Customiser } from "./customise/customiser.ts";
 import { EventLog } from "./events.ts";
 import { ImageJobs } from "./images/jobs.ts";
 import { Keys } from "./keys/keys.ts";
@@ -31,6 +32,7 @@ export interface Appliance {
   readonly copyJobs: CopyJobs;
   readonly pis: PiService;
   readonly registry: PiRegistry;
+  readonly customiser: Customiser;
   readonly imports: ImageJobs;
   readonly keys: Keys;
   readonly database: StateDatabase;
@@ -67,15 +69,20 @@ export async function openAppliance({ dataFolder, purpose }: ApplianceOptions): 
     const database = new StateDatabase(paths.database);
     const events = new EventLog();
     const library = await ImageLibrary.open(paths.images);
+    const customiser = new Customiser(database.sqlite, events);
     const { sessions, life, disks, garbage, catalogue, folder } = await openSessions({
       folder: paths.overlays,
       database,
       library,
       events,
+      preparers: [customiser.prepare],
     });
     const registry = new PiRegistry(database.sqlite);
     registry.onTrouble = (detail) => events.emit({ stage: "server", state: "fail", detail });
-    registry.onJoin = (from, to) => sessions.movePi(from, to);
+    registry.onJoin = (from, to) => {
+      sessions.movePi(from, to);
+      customiser.movePi(from, to);
+    };
     const imports = new ImageJobs(library, events);
     const copyJobs = new CopyJobs(events);
     const copies = new Copies({ jobs: copyJobs, library, sessions, life, disks, folder, garbage });
@@ -96,7 +103,8 @@ export async function openAppliance({ dataFolder, purpose }: ApplianceOptions): 
       copies,
       copyJobs,
       registry,
-      pis: new PiService({ registry, sessions, library, events }),
+      customiser,
+      pis: new PiService({ registry, sessions, library, events, customiser }),
       imports,
       keys: new Keys(database.sqlite),
       database,

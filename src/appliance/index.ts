@@ -2,6 +2,7 @@
 export { type Appliance, type ApplianceOptions, openAppliance } from "./appliance.ts";
 export { backupFolder, restoreFolder } from "./backup/backup.ts";
 export type { BootPolicyOptions } from "./boot/director.ts";
+export { type Customisation, type CustomiseRequest, checkCustomisation } from "./customise/settings.ts";
 export { ADOPT_POLICIES, type AdoptPolicy } from "./decide.ts";
 export { examine } from "./doctor/doctor.ts";
 export { FINDING_LEVELS } from "./doctor/finding.ts";

@@ -7,6 +7,7 @@ import { guard, type GuardOptions } from "./guard.ts";
 import { problem, problemOf } from "./problem.ts";
 import { bodyLimit } from "hono/body-limit";
 import { catalogRoutes } from "./routes/catalog.ts";
+import { customiseRoutes } from "./routes/customise.ts";
 import { doctorRoutes } from "./routes/doctor.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -53,6 +54,7 @@ export function createApi(
     importRoutes,
     imageRoutes,
     catalogRoutes,
+    customiseRoutes,
     piRoutes,
     keyRoutes,
     eventRoutes,

@@ -19,5 +19,6 @@ export {
   SessionSchema,
 } from "./schemas.ts";
 export { SnapshotSchema } from "./session-schemas.ts";
+export { CustomiseSchema, CustomisedSchema } from "./customise-schemas.ts";
 export { type ApiServer, listenTcp, listenUnix } from "./server.ts";
 export { CollectedSchema, HistorySchema, JobSchema, StorageSchema } from "./storage-schemas.ts";

@@ -1,5 +1,6 @@
 /** What the API takes and gives. Names are scsipub's: snake_case, sizes in bytes, times in ISO 8601. */
 import { z } from "@hono/zod-openapi";
+import { CustomiseSchema } from "./customise-schemas.ts";
 import { Seconds, Size } from "./session-schemas.ts";
 import {
   BOOT_MODES,
@@ -33,6 +34,7 @@ export const SessionCreateSchema = z
       description: "Removed after this time of suspension; a login wakes it before (default: 7 days)",
     }),
     quota: Size.optional().openapi({ description: "What it may take on the host's disk" }),
+    customise: CustomiseSchema.optional(),
   })
   .refine((body) => (body.image === undefined) !== (body.images === undefined), {
     message: "Give either image or images",
@@ -248,6 +250,7 @@ export const AssignSchema = z
     mode: z.enum(BOOT_MODES).optional(),
     variant: z.enum(SHIM_VARIANTS).optional(),
     persistent: z.boolean().optional(),
+    customise: CustomiseSchema.optional(),
   })
   .openapi("Assign");
 

@@ -138,8 +138,10 @@ test("the description of the API names every path and is version 3.1", async () 
     "delete /api/imports/{id}",
     "delete /api/jobs/{id}",
     "delete /api/keys/{id}",
+    "delete /api/pis/{id}/customise",
     "delete /api/pis/{key}",
     "delete /api/sessions/{id}",
+    "delete /api/sessions/{id}/customise",
     "delete /api/sessions/{id}/snapshots/{snapshot}",
     "get /api/catalog",
     "get /api/doctor",
@@ -154,9 +156,11 @@ test("the description of the API names every path and is version 3.1", async () 
     "get /api/jobs/{id}",
     "get /api/keys",
     "get /api/pis",
+    "get /api/pis/{id}/customise",
     "get /api/pis/{key}",
     "get /api/sessions",
     "get /api/sessions/{id}",
+    "get /api/sessions/{id}/customise",
     "get /api/sessions/{id}/snapshots",
     "get /api/storage",
     "patch /api/sessions/{id}",
@@ -176,7 +180,9 @@ test("the description of the API names every path and is version 3.1", async () 
     "post /api/storage/gc",
     "put /api/images/upload",
     "put /api/imports/{id}/data",
+    "put /api/pis/{id}/customise",
     "put /api/pis/{key}/assignment",
+    "put /api/sessions/{id}/customise",
   ]);
 });
 

@@ -1,6 +1,7 @@
 /**
  * `cmdline.txt`: the consoles and where the boot endpoint is. It is sent in the clear to whoever asks, so no secret.
  */
+import type { BootNames } from "../customise/names.ts";
 import { ApplianceError } from "../errors.ts";
 
 /** arm64's COMMAND_LINE_SIZE. */
@@ -16,18 +17,22 @@ export interface CmdlineOptions {
   /** The address of ours that the Pi reaches. */
   readonly serverAddress: string;
   readonly reportPort: number;
+  /** Of the Pi that asks; undefined leaves them to its system. */
+  readonly names?: BootNames | undefined;
 }
 
 /**
  * Renders the line, without a newline. `serial0` is the port on the pins or the debug connector: the boot tree puts
  * each board's own name there. Throws when the line would not leave the firmware its headroom.
  */
-export function renderCmdline({ serverAddress, reportPort }: CmdlineOptions): string {
+export function renderCmdline({ serverAddress, reportPort, names }: CmdlineOptions): string {
   const line = [
     "console=tty1",
     "console=serial0,115200",
     `panic=${PANIC_REBOOT_S}`,
     `pinetboot.server=${serverAddress}:${reportPort}`,
+    // The system of the Pi reads these when it takes over (kernel-command-line(7) of systemd 246 and later).
+    ...(names ? [`systemd.hostname=${names.hostname}`, `systemd.machine_id=${names.machineId}`] : []),
   ].join(" ");
   if (Buffer.byteLength(line) > CMDLINE_MAX_BYTES)
     throw new ApplianceError(

@@ -1,5 +1,6 @@
 /** What a person can do with Pis: look, choose, forget. */
 import type { ImageLibrary } from "../../images/library.ts";
+import type { Customiser } from "../customise/customiser.ts";
 import { ApplianceError } from "../errors.ts";
 import type { ApplianceEvent, EventLog } from "../events.ts";
 import { BLANK } from "../sessions/record.ts";
@@ -21,6 +22,7 @@ export interface PiServiceParts {
   readonly sessions: SessionService;
   readonly library: ImageLibrary;
   readonly events: EventLog;
+  readonly customiser: Customiser;
 }
 
 export class PiService {
@@ -66,6 +68,7 @@ export class PiService {
     for (const session of this.#parts.sessions.all())
       if (session.pi === key) await this.#parts.sessions.remove(session.id, { force });
     this.#parts.registry.forget(key);
+    this.#parts.customiser.set("pi", key, undefined);
     this.onChange();
   }
 

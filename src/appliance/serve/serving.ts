@@ -151,6 +151,7 @@ export async function startServing(appliance: Appliance, options: ServeOptions):
               shim: (): ShimBundle | undefined => keeper.bundle,
               leaseMac: (address) => leases.macOf(address),
               reportPort: () => report?.port ?? options.reportPort,
+              names: (pi) => appliance.customiser.bootNames(pi),
             }),
           );
     if (tftp) stops.push(() => tftp.close());

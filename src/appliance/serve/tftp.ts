@@ -2,6 +2,7 @@
 import { createTftpServer, TftpError, type TftpEvent, type TftpRequest, type TftpServer } from "tftp-ts";
 import { type BootTree, bootTree, type ShimBundle } from "../../shim/index.ts";
 import { renderCmdline } from "../boot/cmdline.ts";
+import type { BootNames } from "../customise/names.ts";
 import type { Directed, Director } from "../boot/director.ts";
 import { parseRequestedFile, type RequestedFile } from "../boot/file-names.ts";
 import type { EventLog } from "../events.ts";
@@ -19,10 +20,12 @@ export interface TftpOptions {
   /** The address that a client without a name has by our own leases. */
   readonly leaseMac: (address: string) => string | undefined;
   readonly reportPort: () => number;
+  /** What the kernel of that Pi is told of its names. */
+  readonly names: (pi: string) => BootNames | undefined;
 }
 
-/** Trees kept: one per address of ours is in use at a time. */
-const TREES_MAX = 32;
+/** Trees kept: one per Pi and address of ours; each holds little but its command line. */
+const TREES_MAX = 512;
 /** A smaller file is there before a person has read of it. */
 const PROGRESS_FROM_BYTES = 2 ** 20;
 /** The last big file that a firmware asks for: with it the Pi has all that it needs to start the shim. */
@@ -38,7 +41,7 @@ export function startTftp(options: TftpOptions): Promise<TftpServer> {
       const file = parseRequestedFile(request.path);
       const { pi, plan } = identify(options, file, request.client.address);
       if (pi && plan.kind === "ignore") return new TftpError("access-violation", plan.reason);
-      const tree = trees.for(request.localAddress);
+      const tree = trees.for(request.localAddress, pi && options.names(pi.key));
       if (!tree) return new TftpError("not-defined", "the boot shim is not there yet");
       return tree.get(file.path) ?? new TftpError("file-not-found", "no such file");
     },
@@ -76,12 +79,12 @@ class TreeCache {
     this.#options = options;
   }
 
-  for(serverAddress: string): BootTree | undefined {
+  for(serverAddress: string, names: BootNames | undefined): BootTree | undefined {
     const bundle = this.#options.shim();
     if (bundle !== this.#bundle || this.#trees.size > TREES_MAX) this.#trees.clear();
     this.#bundle = bundle;
     if (!bundle) return undefined;
-    const cmdline = renderCmdline({ serverAddress, reportPort: this.#options.reportPort() });
+    const cmdline = renderCmdline({ serverAddress, reportPort: this.#options.reportPort(), names });
     const tree = this.#trees.get(cmdline) ?? bootTree(bundle, { cmdline });
     this.#trees.set(cmdline, tree);
     return tree;

@@ -118,6 +118,14 @@ export const MIGRATIONS: readonly string[] = [
     FOREIGN KEY (session_id, lun) REFERENCES reservations (session_id, lun) ON DELETE CASCADE
   ) STRICT, WITHOUT ROWID;
   `,
+  // What Pis are to be like at their first start. A Pi's row outlives its key, which changes when it tells its serial.
+  `
+  CREATE TABLE session_customisations (
+    session_id TEXT PRIMARY KEY REFERENCES sessions (id) ON DELETE CASCADE,
+    settings   TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE pi_customisations (pi TEXT PRIMARY KEY, settings TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

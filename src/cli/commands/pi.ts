@@ -13,7 +13,9 @@ import {
 import { ImageSchema, PiSchema } from "../../web/index.ts";
 import { call, order, withApi, withServer } from "../backend.ts";
 import { type CommonFlags, commonFlags, text } from "../flags.ts";
+import { type CustomiseFlags, customiseFlags, customiseRequest } from "../customise-flags.ts";
 import { printJson, printTable } from "../output.ts";
+import { customisePi } from "./customise.ts";
 import { waitForStage } from "../wait-for-stage.ts";
 
 const serialArgument = {
@@ -59,7 +61,7 @@ function latestText({ fenced, latest }: z.infer<typeof PiSchema>): string {
   return latest ? `${latest.stage} ${latest.state}` : "-";
 }
 
-interface AssignFlags extends CommonFlags {
+interface AssignFlags extends CommonFlags, CustomiseFlags {
   readonly image: string;
   readonly mode?: BootMode;
   readonly variant?: ShimVariant;
@@ -86,10 +88,12 @@ const assign = buildCommand({
         default: false,
         withNegated: false,
       },
+      ...customiseFlags,
     },
     positional: serialArgument,
   },
   async func(flags: AssignFlags, serial: string) {
+    const customise = customiseRequest(flags);
     const pi = await withApi(flags, "pi assign", (api) =>
       call(api, "PUT", `/api/pis/${encodeURIComponent(serial)}/assignment`, {
         schema: PiSchema,
@@ -98,6 +102,7 @@ const assign = buildCommand({
           ...(flags.mode && { mode: flags.mode }),
           ...(flags.variant && { variant: flags.variant }),
           persistent: !flags.ephemeral,
+          ...(customise && { customise }),
         },
       }),
     );
@@ -179,6 +184,6 @@ const forget = buildCommand({
 });
 
 export const piRoutes = buildRouteMap({
-  routes: { list, assign, wait, forget },
+  routes: { list, assign, customise: customisePi, wait, forget },
   docs: { brief: "The Raspberry Pis" },
 });

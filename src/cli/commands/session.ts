@@ -4,12 +4,14 @@ import { z } from "zod";
 import { CreatedSessionSchema, SessionSchema } from "../../web/index.ts";
 import { call, order, withApi } from "../backend.ts";
 import { type CommonFlags, commonFlags, sizeFlag, text, timeFlag } from "../flags.ts";
+import { type CustomiseFlags, customiseFlags, customiseRequest } from "../customise-flags.ts";
 import { printJson, printTable } from "../output.ts";
+import { customiseSession } from "./customise.ts";
 import { commit, exportCommand } from "./session-copy.ts";
 import { branch, reset, restore, set, snapshot, snapshotRemove, snapshots } from "./session-life.ts";
 import { keptText, lunText, printCreated, printSession, usedFromText, usedText } from "./session-text.ts";
 
-interface CreateFlags extends CommonFlags {
+interface CreateFlags extends CommonFlags, CustomiseFlags {
   readonly image?: readonly string[];
   readonly size?: string;
   readonly ephemeral: boolean;
@@ -48,11 +50,13 @@ const create = buildCommand({
         "Remove it after this time of suspension (default: 7d); a login wakes it before",
       ),
       quota: sizeFlag("What it may take on this computer's disk, like 2G (default: as much as there is)"),
+      ...customiseFlags,
     },
   },
   async func(flags: CreateFlags) {
     const images = flags.image && flags.image.length > 0 ? flags.image : ["blank"];
     const [first = "blank"] = images;
+    const customise = customiseRequest(flags);
     const session = await withApi(flags, "session create", (api) =>
       call(api, "POST", "/api/sessions", {
         schema: CreatedSessionSchema,
@@ -66,6 +70,7 @@ const create = buildCommand({
             evict_after_seconds: Math.ceil(flags["evict-after"] / 1000),
           }),
           ...(flags.quota !== undefined && { quota: flags.quota }),
+          ...(customise && { customise }),
         },
       }),
     );
@@ -182,6 +187,7 @@ export const sessionRoutes = buildRouteMap({
     export: exportCommand,
     remove,
     unfence,
+    customise: customiseSession,
   },
   docs: { brief: "Disks over iSCSI for any initiator" },
 });

@@ -1,8 +1,10 @@
 /** `/api/pis`. */
 import { createRoute, z } from "@hono/zod-openapi";
+import { checkCustomisation } from "../../appliance/index.ts";
 import { type ApiContext, newRouter } from "../context.ts";
 import { problems } from "../problem.ts";
 import { AssignSchema, PiSchema } from "../schemas.ts";
+import { requestOf } from "./customise.ts";
 import { piView } from "../views.ts";
 
 const Key = z.object({
@@ -50,19 +52,23 @@ const forget = createRoute({
   responses: { 204: { description: "It is forgotten" }, ...problems(400, 404, 409) },
 });
 
-export function piRoutes({ appliance: { pis }, serving }: ApiContext) {
+export function piRoutes({ appliance: { customiser, pis }, serving }: ApiContext) {
   return newRouter()
     .openapi(list, (c) => c.json(pis.list().map(piView), 200))
     .openapi(get, (c) => c.json(piView(pis.get(c.req.valid("param").key)), 200))
     .openapi(assign, (c) => {
-      const { image, mode, variant, persistent } = c.req.valid("json");
+      const { image, mode, variant, persistent, customise } = c.req.valid("json");
+      const settings = customise && checkCustomisation(requestOf(customise));
       const choice = {
         image,
         mode: mode ?? serving?.policy.mode ?? "pivot",
         variant: variant ?? serving?.policy.variant ?? "ethernet",
         persistent: persistent ?? true,
       } as const;
-      return c.json(piView(pis.assign(c.req.valid("param").key, choice)), 200);
+      const pi = pis.assign(c.req.valid("param").key, choice);
+      // In the same turn: a Pi that waits for the choice has not gone on yet.
+      if (settings) customiser.set("pi", pi.key, settings);
+      return c.json(piView(pi), 200);
     })
     .openapi(forget, async (c) => {
       await pis.forget(c.req.valid("param").key, { force: c.req.valid("query").force === "true" });

@@ -1,11 +1,12 @@
 /** `/api/sessions`: scsipub's calls. */
 import { createRoute, z } from "@hono/zod-openapi";
-import { ApplianceError, type DiskRequest } from "../../appliance/index.ts";
+import { ApplianceError, checkCustomisation, type DiskRequest } from "../../appliance/index.ts";
 import { bytesOf, msOf } from "../amounts.ts";
 import { type ApiContext, newRouter } from "../context.ts";
 import { portalFor } from "../portal.ts";
 import { problems } from "../problem.ts";
 import { CreatedSessionSchema, SessionCreateSchema, SessionSchema } from "../schemas.ts";
+import { requestOf } from "./customise.ts";
 import { createdSessionView, sessionView } from "../views.ts";
 
 const Id = z.object({ id: z.string().min(1).max(256).openapi({ description: "The session's id or IQN" }) });
@@ -68,6 +69,8 @@ export function sessionRoutes({ appliance, serving }: ApiContext) {
   return newRouter()
     .openapi(create, async (c) => {
       const body = c.req.valid("json");
+      // Looked at first: a session whose settings are refused is not made.
+      const settings = body.customise && checkCustomisation(requestOf(body.customise));
       const session = await appliance.sessions.create({
         disks: disksOf(body),
         ephemeral: body.ephemeral,
@@ -75,6 +78,7 @@ export function sessionRoutes({ appliance, serving }: ApiContext) {
         evictAfterMs: msOf(body.evict_after_seconds),
         quotaBytes: bytesOf(body.quota),
       });
+      if (settings) appliance.customiser.set("session", session.id, settings);
       return c.json(createdSessionView(appliance, session, portal(c.req.url)), 201);
     })
     .openapi(list, (c) =>
