@@ -42,7 +42,8 @@ export class Connection implements Link {
   readonly #localPort: number;
   readonly #socket: TcpSocket;
   readonly #host: ConnectionHost;
-  readonly #login: LoginPhase;
+  /** Until the session is open: it holds the whole of the negotiation. */
+  #login: LoginPhase | undefined;
   readonly #framer: Framer;
   readonly #input: InputFlow;
   readonly #output: Output;
@@ -68,8 +69,9 @@ export class Connection implements Link {
     this.remotePort = socket.remotePort;
     this.localAddress = plainAddress(socket.localAddress);
     this.#localPort = socket.localPort;
-    this.#login = new LoginPhase(new LoginMachine(host), (step) => this.#takeStep(step));
-    this.#framer = new Framer(this.#login, DEFAULT_MAX_RECV_DATA_BYTES);
+    const login = new LoginPhase(new LoginMachine(host), (step) => this.#takeStep(step));
+    this.#framer = new Framer(login, DEFAULT_MAX_RECV_DATA_BYTES);
+    this.#login = login;
     this.#output = new Output(socket, host.output);
     this.#heardMs = host.now();
     this.#deadlineMs = this.#heardMs + host.limits.loginTimeoutMs;
@@ -235,16 +237,16 @@ export class Connection implements Link {
   }
 
   #openSession(login: CompletedLogin): Promise<Opened> | Opened {
+    // What lives as long as the session holds these and not the login.
+    const { target, chapUser } = login;
     const host = {
       wake: () => this.wake(),
       broken: (error: unknown) => this.#fail(error),
       loggedOut: () => this.#loggedOut(),
-      targetReset: () => this.#resetTarget(login.target?.name ?? ""),
+      targetReset: () => this.#resetTarget(target?.name ?? ""),
     };
-    const { target } = login;
     const view: DiscoveryView = {
-      visible: () =>
-        this.#host.directory.visible(login.chapUser === undefined ? {} : { chapUser: login.chapUser }),
+      visible: () => this.#host.directory.visible(chapUser === undefined ? {} : { chapUser }),
       portal: () => this.#host.portal(this.localAddress, this.#localPort),
       ownTarget: target?.name,
     };
@@ -262,6 +264,7 @@ export class Connection implements Link {
     this.#framer.maxDataBytes = OUR_MAX_RECV_DATA_BYTES;
     this.#framer.maxAhsBytes = MAX_AHS_BYTES;
     this.#framer.receiver = opened.session;
+    this.#login = undefined;
     this.#input.widen();
   }
 
@@ -302,7 +305,7 @@ export class Connection implements Link {
   }
 
   #reportFailure(status: LoginStatus, reason: string): void {
-    const { targetName, initiatorName } = this.#login.machine;
+    const { targetName, initiatorName } = this.#login?.machine ?? {};
     const { remoteAddress } = this;
     this.#host.onEvent({ kind: "login-failed", remoteAddress, targetName, initiatorName, status, reason });
   }

@@ -3,6 +3,7 @@
  * nor timers; the connection pushes bytes through the framer into it and empties the outbox.
  */
 import { COMMAND_WINDOW, type CompletedLogin } from "../login/login-machine.ts";
+import type { Parameters } from "../login/key-rows.ts";
 import { ASYNC_EVENT } from "../pdu/async-message.ts";
 import { HEADER_BYTES, NO_TAG, REQUEST, isImmediate, opcodeOf } from "../pdu/basic-header.ts";
 import { decodeDataOut } from "../pdu/data-out.ts";
@@ -59,7 +60,9 @@ export class Session implements PduReceiver, Numbers, Peer {
   readonly outbox = new Outbox();
   readonly tasks: TaskSet;
   readonly #host: SessionHost;
-  readonly #login: CompletedLogin;
+  readonly #parameters: Parameters;
+  readonly #cid: number;
+  readonly isDiscovery: boolean;
   readonly #units: UnitSet;
   readonly #window: CommandWindow;
   readonly #text: TextExchange;
@@ -75,7 +78,9 @@ export class Session implements PduReceiver, Numbers, Peer {
 
   constructor(host: SessionHost, login: CompletedLogin, units: UnitSet, view: DiscoveryView) {
     this.#host = host;
-    this.#login = login;
+    this.#parameters = login.parameters;
+    this.#cid = login.cid;
+    this.isDiscovery = login.target === undefined;
     this.#units = units;
     this.#window = new CommandWindow(login.cmdSn, COMMAND_WINDOW);
     this.#statSn = login.nextStatSn;
@@ -122,10 +127,6 @@ export class Session implements PduReceiver, Numbers, Peer {
     return this.#units;
   }
 
-  get isDiscovery(): boolean {
-    return this.#login.target === undefined;
-  }
-
   /** No command is under way and everything has been said. */
   get isQuiet(): boolean {
     return this.tasks.size === 0 && this.outbox.isEmpty;
@@ -144,7 +145,7 @@ export class Session implements PduReceiver, Numbers, Peer {
 
   /** Tells the initiator that the session is about to be dropped, and when it may come back. */
   announceDrop(): void {
-    const { DefaultTime2Wait: parameter2 } = this.#login.parameters;
+    const { DefaultTime2Wait: parameter2 } = this.#parameters;
     this.#send(asyncMessage(this, { event: ASYNC_EVENT.droppingSession, parameter2, parameter3: 0 }));
   }
 
@@ -235,7 +236,7 @@ export class Session implements PduReceiver, Numbers, Peer {
     if (transferTag !== NO_TAG) this.#isPingOpen = false;
     if (taskTag === NO_TAG || !this.#admitControl(header)) return "whole";
     // The echo may be shorter than the ping: the initiator's own segment limit comes first (section 11.19).
-    const most = this.#login.parameters.MaxRecvDataSegmentLength;
+    const most = this.#parameters.MaxRecvDataSegmentLength;
     this.#sink = new WholeSegment((data) => {
       const echo = data.slice(0, most);
       this.#sendHolding(nopEcho(this, taskTag, echo), echo.length);
@@ -279,7 +280,7 @@ export class Session implements PduReceiver, Numbers, Peer {
     const { reason, cid, taskTag } = decodeLogoutRequest(header);
     let response: number = LOGOUT_RESPONSE.closed;
     if (reason === LOGOUT_REASON.removeForRecovery) response = LOGOUT_RESPONSE.recoveryNotSupported;
-    else if (reason === LOGOUT_REASON.closeConnection && cid !== this.#login.cid)
+    else if (reason === LOGOUT_REASON.closeConnection && cid !== this.#cid)
       response = LOGOUT_RESPONSE.cidNotFound;
     if (response === LOGOUT_RESPONSE.closed) {
       this.#isClosing = true;
