@@ -139,9 +139,10 @@ export class Connection implements Link {
     void this.close("drop", why);
   }
 
-  /** Looks at the clock, about once a second. */
-  tick(nowMs: number): void {
-    if (this.#heard) {
+  /** Looks at the clock, about once a second. Tells whether anything has been heard since the last time. */
+  tick(nowMs: number): boolean {
+    const heard = this.#heard;
+    if (heard) {
       this.#heard = false;
       this.#heardMs = nowMs;
     }
@@ -156,6 +157,7 @@ export class Connection implements Link {
       if (this.#opened.session.isDiscovery) void this.close("drop", "The discovery session was idle.");
       else this.#opened.session.ping();
     }
+    return heard;
   }
 
   /** Cuts the connection; resolves when the session's owner is done with it. */
