@@ -13,6 +13,7 @@ import { Keys } from "./keys/keys.ts";
 import { PiRegistry } from "./pis/registry.ts";
 import { PiService } from "./pis/service.ts";
 import type { SessionLife } from "./sessions/life.ts";
+import { OncePerKey } from "./sessions/once.ts";
 import { openSessions } from "./sessions/open.ts";
 import type { SessionService } from "./sessions/service.ts";
 import { StateDatabase } from "./state/database.ts";
@@ -35,6 +36,7 @@ export interface Appliance {
   readonly customiser: Customiser;
   readonly imports: ImageJobs;
   readonly keys: Keys;
+  readonly once: OncePerKey;
   readonly database: StateDatabase;
   /** Who needs an image, in words; empty when nobody does. */
   usersOfImage(id: string): string[];
@@ -107,6 +109,7 @@ export async function openAppliance({ dataFolder, purpose }: ApplianceOptions): 
       pis: new PiService({ registry, sessions, library, events, customiser }),
       imports,
       keys: new Keys(database.sqlite),
+      once: new OncePerKey(database.sqlite, (id) => sessions.all().find((session) => session.id === id)),
       database,
       usersOfImage,
       usage: () => storageUsage({ dataFolder, library, sessions, disks, catalogue }),

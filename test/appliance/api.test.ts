@@ -72,6 +72,43 @@ describe("sessions", () => {
     await expectProblem(await ask(`/api/sessions/${session.id}`), 404);
   });
 
+  test("a request that is sent again with its Idempotency-Key gives the same session, also at once", async () => {
+    const key = { "idempotency-key": crypto.randomUUID() };
+    const create = async (size: string) => send("POST", "/api/sessions", { image: "blank", size }, key);
+    const sessions = await Promise.all(
+      [create("8M"), create("8M"), create("8M")].map(async (answer) =>
+        CreatedSessionSchema.parse(await (await answer).json()),
+      ),
+    );
+    expect(new Set(sessions.map(({ id }) => id)).size).toBe(1);
+    expect([CreatedSessionSchema.parse(await (await create("8M")).json())]).toEqual(sessions.slice(0, 1));
+    await expectProblem(await create("9M"), 409);
+    // Removed, it is not given out any more.
+    await fetch(`${server.ready.http}/api/sessions/${sessions[0]?.id}`, { method: "DELETE" });
+    const again = CreatedSessionSchema.parse(await (await create("8M")).json());
+    expect(again.id).not.toBe(sessions[0]?.id ?? "");
+    await fetch(`${server.ready.http}/api/sessions/${again.id}`, { method: "DELETE" });
+  });
+
+  test("a list is read in pages by the links of its answers, each session once", async () => {
+    const made = await Promise.all(
+      Array.from({ length: 5 }, () => server.createSession({ image: "blank", size: "8M" })),
+    );
+    const seen: string[] = [];
+    let next: string | undefined = "/api/sessions?limit=2";
+    while (next !== undefined) {
+      const answer = await ask(next);
+      const page = z.array(z.looseObject({ id: z.string() })).parse(await answer.json());
+      expect(page.length).toBeLessThanOrEqual(2);
+      seen.push(...page.map(({ id }) => id));
+      next = /^<([^>]+)>; rel="next"$/.exec(answer.headers.get("link") ?? "")?.[1];
+    }
+    expect(new Set(seen).size).toBe(seen.length);
+    expect(seen).toEqual(expect.arrayContaining(made.map(({ id }) => id)));
+    await expectProblem(await ask("/api/sessions?limit=0"), 400);
+    await Promise.all(made.map(({ id }) => ask(`/api/sessions/${id}`, { method: "DELETE" })));
+  });
+
   test("an ephemeral one says so, and one with a time to live when it ends", async () => {
     const response = await send("POST", "/api/sessions", {
       image: "blank",

@@ -1,6 +1,7 @@
 /** `/api/images`. */
 import { createRoute, z } from "@hono/zod-openapi";
 import { type ApiContext, newRouter } from "../context.ts";
+import { PageQuery, pageOf } from "../pages.ts";
 import { problems } from "../problem.ts";
 import { ImageInfoSchema, ImageSchema } from "../schemas.ts";
 import { imageView } from "../views.ts";
@@ -15,6 +16,7 @@ const list = createRoute({
   method: "get",
   path: "/images",
   summary: "Every image; blank is always there",
+  request: { query: PageQuery },
   responses: { 200: json("The images", z.array(ImageSchema)) },
 });
 
@@ -37,7 +39,9 @@ const remove = createRoute({
 export function imageRoutes({ appliance }: ApiContext) {
   const { library, sessions } = appliance;
   return newRouter()
-    .openapi(list, (c) => c.json(library.list().map(imageView), 200))
+    .openapi(list, (c) =>
+      c.json(pageOf(c, library.list(), ({ id }) => id, c.req.valid("query")).map(imageView), 200),
+    )
     .openapi(info, async (c) => {
       const image = await library.info(c.req.valid("param").id);
       return c.json(

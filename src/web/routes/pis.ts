@@ -2,6 +2,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { checkCustomisation } from "../../appliance/index.ts";
 import { type ApiContext, newRouter } from "../context.ts";
+import { PageQuery, pageOf } from "../pages.ts";
 import { problems } from "../problem.ts";
 import { AssignSchema, PiSchema } from "../schemas.ts";
 import { requestOf } from "./customise.ts";
@@ -20,6 +21,7 @@ const list = createRoute({
   method: "get",
   path: "/pis",
   summary: "Every Pi that was seen or chosen for",
+  request: { query: PageQuery },
   responses: {
     200: { description: "The Pis", content: { "application/json": { schema: z.array(PiSchema) } } },
   },
@@ -54,7 +56,9 @@ const forget = createRoute({
 
 export function piRoutes({ appliance: { customiser, pis }, serving }: ApiContext) {
   return newRouter()
-    .openapi(list, (c) => c.json(pis.list().map(piView), 200))
+    .openapi(list, (c) =>
+      c.json(pageOf(c, pis.list(), ({ key }) => key, c.req.valid("query")).map(piView), 200),
+    )
     .openapi(get, (c) => c.json(piView(pis.get(c.req.valid("param").key)), 200))
     .openapi(assign, (c) => {
       const { image, mode, variant, persistent, customise } = c.req.valid("json");

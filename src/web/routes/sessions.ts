@@ -3,6 +3,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { ApplianceError, checkCustomisation, type DiskRequest } from "../../appliance/index.ts";
 import { bytesOf, msOf } from "../amounts.ts";
 import { type ApiContext, newRouter } from "../context.ts";
+import { PageQuery, pageOf } from "../pages.ts";
 import { portalFor } from "../portal.ts";
 import { problems } from "../problem.ts";
 import { CreatedSessionSchema, SessionCreateSchema, SessionSchema } from "../schemas.ts";
@@ -11,11 +12,23 @@ import { createdSessionView, sessionView } from "../views.ts";
 
 const Id = z.object({ id: z.string().min(1).max(256).openapi({ description: "The session's id or IQN" }) });
 
+const IDEMPOTENCY_KEY_MAX_CHARS = 255;
+
 const create = createRoute({
   method: "post",
   path: "/sessions",
   summary: "Make a disk that any iSCSI initiator can use",
-  request: { body: { required: true, content: { "application/json": { schema: SessionCreateSchema } } } },
+  request: {
+    headers: z.object({
+      "idempotency-key": z
+        .string()
+        .min(1)
+        .max(IDEMPOTENCY_KEY_MAX_CHARS)
+        .optional()
+        .openapi({ description: "The same key gives the same session for a day, however often it is asked" }),
+    }),
+    body: { required: true, content: { "application/json": { schema: SessionCreateSchema } } },
+  },
   responses: {
     201: {
       description: "The session; its secret is shown this once",
@@ -29,6 +42,7 @@ const list = createRoute({
   method: "get",
   path: "/sessions",
   summary: "Every session",
+  request: { query: PageQuery },
   responses: {
     200: { description: "Oldest first", content: { "application/json": { schema: z.array(SessionSchema) } } },
   },
@@ -69,24 +83,30 @@ export function sessionRoutes({ appliance, serving }: ApiContext) {
   return newRouter()
     .openapi(create, async (c) => {
       const body = c.req.valid("json");
-      // Looked at first: a session whose settings are refused is not made.
-      const settings = body.customise && checkCustomisation(requestOf(body.customise));
-      const session = await appliance.sessions.create({
-        disks: disksOf(body),
-        ephemeral: body.ephemeral,
-        ttlMs: msOf(body.ttl_seconds),
-        evictAfterMs: msOf(body.evict_after_seconds),
-        quotaBytes: bytesOf(body.quota),
-      });
-      if (settings) appliance.customiser.set("session", session.id, settings);
+      const key = c.req.valid("header")["idempotency-key"];
+      const make = async () => {
+        // Looked at first: a session whose settings are refused is not made.
+        const settings = body.customise && checkCustomisation(requestOf(body.customise));
+        const made = await appliance.sessions.create({
+          disks: disksOf(body),
+          ephemeral: body.ephemeral,
+          ttlMs: msOf(body.ttl_seconds),
+          evictAfterMs: msOf(body.evict_after_seconds),
+          quotaBytes: bytesOf(body.quota),
+        });
+        if (settings) appliance.customiser.set("session", made.id, settings);
+        return made;
+      };
+      const session = await (key === undefined ? make() : appliance.once.session(key, body, make));
       return c.json(createdSessionView(appliance, session, portal(c.req.url)), 201);
     })
-    .openapi(list, (c) =>
-      c.json(
-        appliance.sessions.all().map((session) => sessionView(appliance, session, portal(c.req.url))),
+    .openapi(list, (c) => {
+      const page = pageOf(c, appliance.sessions.all(), ({ id }) => id, c.req.valid("query"));
+      return c.json(
+        page.map((session) => sessionView(appliance, session, portal(c.req.url))),
         200,
-      ),
-    )
+      );
+    })
     .openapi(get, (c) => {
       const session = appliance.sessions.get(c.req.valid("param").id);
       return c.json(sessionView(appliance, session, portal(c.req.url)), 200);
