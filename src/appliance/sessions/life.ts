@@ -215,19 +215,18 @@ export class SessionLife {
       next.map(({ overlay }) => overlay),
       async () => {
         for (const { overlay } of next) catalogue.noteLeaving(overlay);
-        const uppers: Overlay[] = [];
-        for (const [index, { overlay: lower, exchange }] of open.entries()) {
+        for (const [index, { exchange }] of open.entries()) {
           const lun = next[index];
-          if (!lun) continue;
-          const path = folder.pathOf(lun.overlay);
-          const name = backingName(path, folder.pathOf(lun.layer ?? ""));
-          await folder.make(lun.overlay, {
-            sizeBytes: lun.sizeBytes,
-            backing: { name, format: "qcow2" },
-          });
-          uppers.push(await openUpon(lower, path, name));
+          if (lun) await this.#makeUpon(lun);
           // What was written so far need not be waited for in the moment of the exchange.
           await exchange.flush();
+        }
+        const uppers: Overlay[] = [];
+        for (const [index, { overlay: lower }] of open.entries()) {
+          const path = folder.pathOf(next[index]?.overlay ?? "");
+          uppers.push(
+            await openUpon(lower, path, backingName(path, folder.pathOf(next[index]?.layer ?? ""))),
+          );
         }
         // From here to the last exchange nothing else runs: no write comes between the record and the disks.
         const result = this.#move(
@@ -259,6 +258,13 @@ export class SessionLife {
         return result;
       },
     );
+  }
+
+  /** Makes the overlay that is to lie over the one in use. */
+  async #makeUpon({ overlay, layer, sizeBytes }: SessionLun): Promise<void> {
+    const { folder } = this.#parts;
+    const name = backingName(folder.pathOf(overlay), folder.pathOf(layer ?? ""));
+    await folder.make(overlay, { sizeBytes, backing: { name, format: "qcow2" } });
   }
 
   /** The transaction of a freeze. */

@@ -77,14 +77,14 @@ export class SpaceBudget {
       }
   }
 
-  /** Measures, and tells when a warning was passed. Returns what is used, in bytes. */
+  /** Measures, and tells when a warning was passed. Returns what is used, in bytes; without a quota nothing is asked. */
   look(): number {
-    const usedBytes = this.#measure();
     const quotaBytes = this.#quotaBytes;
     if (quotaBytes === null) {
       this.#level = 0;
-      return usedBytes;
+      return 0;
     }
+    const usedBytes = this.#measure();
     const reached = QUOTA_WARNINGS.findLast((part) => usedBytes >= quotaBytes * part) ?? 0;
     // A refused write tells of the last step; what is measured only takes it back when there is real room again.
     if (this.#level !== 1 || reached === 0) this.#tell(reached, usedBytes);
