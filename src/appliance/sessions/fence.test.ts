@@ -9,6 +9,7 @@ import { EventLog } from "../events.ts";
 import { StateDatabase } from "../state/database.ts";
 import type { SessionDisks } from "./disks.ts";
 import { INITIATORS_PER_SESSION_MAX } from "./initiators.ts";
+import type { SessionLife } from "./life.ts";
 import { openSessions } from "./open.ts";
 import type { SessionRecord } from "./record.ts";
 import type { SessionService } from "./service.ts";
@@ -24,6 +25,7 @@ interface Computer {
   readonly disks: SessionDisks;
   readonly events: EventLog;
   readonly sessions: SessionService;
+  readonly life: SessionLife;
 }
 
 let root = "";
@@ -33,8 +35,8 @@ async function start(folder: string): Promise<Computer> {
   const database = new StateDatabase(join(folder, "state.db"));
   const library = await ImageLibrary.open(join(folder, "images"));
   const events = new EventLog();
-  const { sessions, disks } = await openSessions({ folder, database, library, events });
-  const computer = { folder, database, disks, events, sessions };
+  const { sessions, disks, life } = await openSessions({ folder, database, library, events });
+  const computer = { folder, database, disks, events, sessions, life };
   runs.push(computer);
   return computer;
 }
@@ -127,6 +129,19 @@ test("what a start mends is kept out too, and stays so over further kills and cl
   await second.sessions.left(session.id, true);
   const third = await afterKill(second);
   expect(await refusal(third.sessions.enter(session, ONE))).toMatchObject(FENCED);
+});
+
+test("what is done with a disk after the loss of power keeps the initiator out as well", async () => {
+  const verbs: readonly ((life: SessionLife) => Promise<unknown>)[] = [
+    (life) => life.snapshot(session.id),
+    (life) => life.branch(session.id),
+    (life) => life.reset(session.id),
+  ];
+  for (const verb of verbs) {
+    const after = await afterPowerLoss(computer, session);
+    await verb(after.life);
+    expect(await refusal(after.sessions.enter(session, ONE))).toMatchObject(FENCED);
+  }
 });
 
 test("who left a disk that was closed properly is not kept out by a later loss of power", async () => {
