@@ -2,6 +2,7 @@
 import { useState } from "preact/hooks";
 import { call, type Catalog } from "../api.ts";
 import { sizeWords } from "../model/words.ts";
+import { ActionForm } from "../parts/action-form.tsx";
 import { ProblemNote } from "../parts/problem-note.tsx";
 import { useAction } from "../parts/use-action.ts";
 import { upload } from "../upload.ts";
@@ -54,15 +55,12 @@ function ByAddress() {
   const [where, setWhere] = useState("");
   const action = useAction();
   return (
-    <form
-      class="panel"
-      onSubmit={(event) => {
-        event.preventDefault();
-        const from = /^https?:\/\//.test(where) ? { url: where } : { path: where };
-        action.run(async () => {
-          await call("POST", "/images", from);
-          setWhere("");
-        });
+    <ActionForm
+      action={action}
+      label="Add image"
+      work={async () => {
+        await call("POST", "/images", /^https?:\/\//.test(where) ? { url: where } : { path: where });
+        setWhere("");
       }}
     >
       <label class="wide">
@@ -74,11 +72,7 @@ function ByAddress() {
           onInput={({ currentTarget }) => setWhere(currentTarget.value)}
         />
       </label>
-      <button type="submit" disabled={action.busy}>
-        Add image
-      </button>
-      <ProblemNote error={action.error} />
-    </form>
+    </ActionForm>
   );
 }
 

@@ -2,8 +2,10 @@
 import { useState } from "preact/hooks";
 import { call, type CreatedSession, type Session } from "../api.ts";
 import { agoWords, sizeWords } from "../model/words.ts";
+import { ActionForm } from "../parts/action-form.tsx";
 import { ConfirmButton } from "../parts/confirm-button.tsx";
 import { ProblemNote } from "../parts/problem-note.tsx";
+import { Table } from "../parts/table.tsx";
 import { useAction } from "../parts/use-action.ts";
 import { images, now, sessions } from "../state.ts";
 import { DiskMenu } from "./disk-menu.tsx";
@@ -19,24 +21,11 @@ export function DisksView() {
       {sessions.value.length === 0 ? (
         <p class="empty">No disk yet. Make one above: any iSCSI initiator can use it at once.</p>
       ) : (
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Disk</th>
-              <th scope="col">Image</th>
-              <th scope="col">Written</th>
-              <th scope="col">Used by</th>
-              <th scope="col">
-                <span class="sr">Actions</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {sessions.value.map((session) => (
-              <DiskRow key={session.id} session={session} />
-            ))}
-          </tbody>
-        </table>
+        <Table columns={["Disk", "Image", "Written", "Used by"]} actions>
+          {sessions.value.map((session) => (
+            <DiskRow key={session.id} session={session} />
+          ))}
+        </Table>
       )}
     </>
   );
@@ -47,14 +36,12 @@ function NewDisk({ onCreated }: { onCreated: (session: CreatedSession) => void }
   const [size, setSize] = useState("1G");
   const action = useAction();
   return (
-    <form
-      class="panel"
-      onSubmit={(event) => {
-        event.preventDefault();
-        action.run(async () => {
-          onCreated(await call("POST", "/sessions", { image, ...(image === "blank" && { size }) }));
-        });
-      }}
+    <ActionForm
+      action={action}
+      label="New disk"
+      work={async () =>
+        onCreated(await call("POST", "/sessions", { image, ...(image === "blank" && { size }) }))
+      }
     >
       <label>
         From
@@ -77,11 +64,7 @@ function NewDisk({ onCreated }: { onCreated: (session: CreatedSession) => void }
           />
         </label>
       )}
-      <button type="submit" disabled={action.busy}>
-        New disk
-      </button>
-      <ProblemNote error={action.error} />
-    </form>
+    </ActionForm>
   );
 }
 

@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { call, type Finding } from "../api.ts";
 import { agoWords } from "../model/words.ts";
 import { ProblemNote } from "../parts/problem-note.tsx";
+import { Table } from "../parts/table.tsx";
 import { useAction } from "../parts/use-action.ts";
 import { events, now } from "../state.ts";
 
@@ -15,29 +16,20 @@ export function DoctorView() {
       <h1>Doctor</h1>
       <Examination />
       <h2>What happened</h2>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">When</th>
-            <th scope="col">Who</th>
-            <th scope="col">What</th>
+      <Table columns={["When", "Who", "What"]}>
+        {latest.map((event) => (
+          <tr key={event.id} class={event.state}>
+            <td class="dim">{agoWords(event.at, now.value)}</td>
+            <td>
+              <code>{event.pi ?? "server"}</code>
+            </td>
+            <td>
+              {event.detail}
+              {event.fix && <span class="dim"> {event.fix}</span>}
+            </td>
           </tr>
-        </thead>
-        <tbody>
-          {latest.map((event) => (
-            <tr key={event.id} class={event.state}>
-              <td class="dim">{agoWords(event.at, now.value)}</td>
-              <td>
-                <code>{event.pi ?? "server"}</code>
-              </td>
-              <td>
-                {event.detail}
-                {event.fix && <span class="dim"> {event.fix}</span>}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+        ))}
+      </Table>
     </>
   );
 }

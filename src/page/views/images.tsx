@@ -4,6 +4,7 @@ import { secondsWords, sizeWords } from "../model/words.ts";
 import { ConfirmButton } from "../parts/confirm-button.tsx";
 import { ProblemNote } from "../parts/problem-note.tsx";
 import { Progress } from "../parts/progress.tsx";
+import { Table } from "../parts/table.tsx";
 import { useAction } from "../parts/use-action.ts";
 import { images, imports, jobs, storage } from "../state.ts";
 import { AddImage } from "./add-image.tsx";
@@ -22,28 +23,15 @@ export function ImagesView() {
         .map((job) => (
           <JobRow key={job.id} job={job} />
         ))}
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Name</th>
-            <th scope="col">Size</th>
-            <th scope="col">On disk</th>
-            <th scope="col">From</th>
-            <th scope="col">
-              <span class="sr">Actions</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {images.value.map((image) => (
-            <ImageRow
-              key={image.id}
-              image={image}
-              row={storage.value?.rows.find(({ id }) => id === image.id)}
-            />
-          ))}
-        </tbody>
-      </table>
+      <Table columns={["Name", "Size", "On disk", "From"]} actions>
+        {images.value.map((image) => (
+          <ImageRow
+            key={image.id}
+            image={image}
+            row={storage.value?.rows.find(({ id }) => id === image.id)}
+          />
+        ))}
+      </Table>
     </>
   );
 }

@@ -1,16 +1,13 @@
 /** `/api/images`. */
 import { createRoute, z } from "@hono/zod-openapi";
 import { type ApiContext, newRouter } from "../context.ts";
+import { json } from "../documents.ts";
 import { PageQuery, pageOf } from "../pages.ts";
 import { problems } from "../problem.ts";
 import { ImageInfoSchema, ImageSchema } from "../schemas.ts";
 import { imageView } from "../views.ts";
 
 const Id = z.object({ id: z.string().min(1).max(256) });
-const json = <T extends z.ZodType>(description: string, schema: T) => ({
-  description,
-  content: { "application/json": { schema } },
-});
 
 const list = createRoute({
   method: "get",

@@ -4,6 +4,7 @@ import { isAbsolute } from "node:path";
 import { createRoute, z } from "@hono/zod-openapi";
 import { ApplianceError, type ImportFrom } from "../../appliance/index.ts";
 import { type ApiContext, newRouter } from "../context.ts";
+import { json } from "../documents.ts";
 import { problems } from "../problem.ts";
 import { ImageSchema, ImportCreateSchema, ImportSchema, UploadQuerySchema } from "../schemas.ts";
 import { imageView, importView } from "../views.ts";
@@ -11,10 +12,6 @@ import { imageView, importView } from "../views.ts";
 const READABLE_BY_ALL = 0o004;
 
 const Id = z.object({ id: z.string().min(1).max(256) });
-const json = <T extends z.ZodType>(description: string, schema: T) => ({
-  description,
-  content: { "application/json": { schema } },
-});
 const anyBytes = {
   content: {
     "application/octet-stream": { schema: z.string().openapi({ type: "string", format: "binary" }) },

@@ -2,16 +2,12 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { ApplianceError, type KeyRecord } from "../../appliance/index.ts";
 import { type ApiContext, newRouter } from "../context.ts";
+import { json } from "../documents.ts";
 import { LOGIN_PATH } from "../guard.ts";
 import { problems } from "../problem.ts";
 import { CreatedKeySchema, KeyLinkSchema, KeySchema } from "../schemas.ts";
 
 const NAME_MAX_CHARS = 64;
-
-const json = <T extends z.ZodType>(description: string, schema: T) => ({
-  description,
-  content: { "application/json": { schema } },
-});
 
 const create = createRoute({
   method: "post",

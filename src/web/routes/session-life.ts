@@ -2,6 +2,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { bytesOf, msOf } from "../amounts.ts";
 import { type ApiContext, newRouter } from "../context.ts";
+import { body, json } from "../documents.ts";
 import { portalFor } from "../portal.ts";
 import { problems } from "../problem.ts";
 import { CreatedSessionSchema, SessionSchema } from "../schemas.ts";
@@ -16,14 +17,6 @@ import { createdSessionView, sessionView, snapshotView } from "../views.ts";
 
 const Id = z.object({ id: z.string().min(1).max(256).openapi({ description: "The session's id or IQN" }) });
 const SnapshotId = Id.extend({ snapshot: z.string().min(1).max(64) });
-const json = <T extends z.ZodType>(description: string, schema: T) => ({
-  description,
-  content: { "application/json": { schema } },
-});
-const body = <T extends z.ZodType>(schema: T) => ({
-  required: true as const,
-  content: { "application/json": { schema } },
-});
 
 const change = createRoute({
   method: "patch",

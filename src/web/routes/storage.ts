@@ -3,6 +3,7 @@ import { isAbsolute } from "node:path";
 import { createRoute, z } from "@hono/zod-openapi";
 import { ApplianceError } from "../../appliance/index.ts";
 import { type ApiContext, newRouter } from "../context.ts";
+import { body, json } from "../documents.ts";
 import { problems } from "../problem.ts";
 import {
   CollectedSchema,
@@ -17,14 +18,6 @@ import {
 import { historyView, jobView, storageView } from "../storage-views.ts";
 
 const Id = z.object({ id: z.string().min(1).max(256) });
-const json = <T extends z.ZodType>(description: string, schema: T) => ({
-  description,
-  content: { "application/json": { schema } },
-});
-const body = <T extends z.ZodType>(schema: T) => ({
-  required: true as const,
-  content: { "application/json": { schema } },
-});
 const begun = "It has begun; follow it at /api/jobs/{id}";
 
 const commit = createRoute({
