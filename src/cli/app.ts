@@ -7,6 +7,7 @@ import {
   text_en,
 } from "@stricli/core";
 import { backupCommand, restoreCommand } from "./commands/backup.ts";
+import { completionCommand } from "./commands/completion.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { imageRoutes } from "./commands/image.ts";
 import { keyRoutes } from "./commands/key.ts";
@@ -33,6 +34,7 @@ export function createApp(json: boolean): Application<CommandContext> {
         restore: restoreCommand,
         doctor: doctorCommand,
         shim: shimRoutes,
+        completion: completionCommand,
         version: versionCommand,
       },
       docs: {

@@ -1,7 +1,8 @@
 /** Entry point: exit status 0 done, 1 failed, 2 usage. */
-import { ExitCode, run } from "@stricli/core";
+import { ExitCode, proposeCompletions, run } from "@stricli/core";
 import { widenThreadPool } from "../disk/host/thread-pool.ts";
 import { createApp } from "./app.ts";
+import { COMPLETE } from "./commands/completion.ts";
 
 widenThreadPool();
 
@@ -24,6 +25,11 @@ const context = {
   },
 };
 
+if (words[0] === COMPLETE) {
+  const found = await proposeCompletions(createApp(false), words.slice(1), context);
+  process.stdout.write(found.map(({ completion }) => `${completion}\n`).join(""));
+  process.exit(0);
+}
 await run(createApp(words.includes("--json")), words.length === 0 ? ["--help"] : words, context);
 const code = context.process.exitCode;
 process.exit(
