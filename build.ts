@@ -21,6 +21,7 @@ const WORKERS = [
   "src/appliance/state/checkpoint-worker.ts",
   "src/disk/export/worker.ts",
   "src/images/import/worker.ts",
+  "src/images/import/hash/hash-worker.ts",
 ];
 
 /** Platforms that a binary can be made for. */

@@ -38,6 +38,7 @@ export async function runImport(
   const worker = new Worker(workerUrl("src/images/import/worker.ts"));
   const reader = stream?.getReader();
   const meter = new EtaMeter();
+  let hasher: Worker | undefined;
   const { promise, resolve, reject } = Promise.withResolvers<Unpacked>();
   const cancel = (): void => reject(cancelled());
   signal?.addEventListener("abort", cancel, { once: true });
@@ -53,6 +54,9 @@ export async function runImport(
     switch (message.type) {
       case "more":
         if (reader) handOver(reader, worker).catch(reject);
+        return;
+      case "hasher":
+        hasher = startHasher(worker, reject);
         return;
       case "progress": {
         const { doneBytes, totalBytes, writtenBytes } = message;
@@ -81,10 +85,24 @@ export async function runImport(
   } finally {
     signal?.removeEventListener("abort", cancel);
     worker.terminate();
+    hasher?.terminate();
     // Until then it might still make the file that the caller is about to remove.
     await ended;
     await reader?.cancel();
   }
+}
+
+/** Starts the thread that hashes, and gives the import its way to it. */
+function startHasher(worker: Worker, onFailure: (error: ImageError) => void): Worker {
+  const hasher = new Worker(workerUrl("src/images/import/hash/hash-worker.ts"));
+  hasher.addEventListener("error", (event) =>
+    onFailure(new ImageError("io", `the import failed: ${event.message}`)),
+  );
+  const { port1, port2 } = new MessageChannel();
+  hasher.postMessage({ port: port1 }, [port1]);
+  const answer: ToWorker = { type: "hasher", port: port2 };
+  worker.postMessage(answer, [port2]);
+  return hasher;
 }
 
 async function handOver(reader: ReadableStreamDefaultReader<Uint8Array>, worker: Worker): Promise<void> {

@@ -28,11 +28,15 @@ export interface ImportOrder {
 
 export type ToWorker =
   | { readonly type: "import"; readonly order: ImportOrder }
+  /** The way to a thread that hashes, as an answer to "hasher". */
+  | { readonly type: "hasher"; readonly port: MessagePort }
   | { readonly type: "chunk"; readonly bytes: Uint8Array }
   | { readonly type: "end" };
 
 export type FromWorker =
   | { readonly type: "more" }
+  /** A thread is wanted that hashes. */
+  | { readonly type: "hasher" }
   | ({ readonly type: "progress" } & Counters)
   /** Something that does not end the import, in words: a connection that is made anew. */
   | { readonly type: "note"; readonly words: string }

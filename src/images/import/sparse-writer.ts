@@ -1,7 +1,8 @@
-/** Writes a disk image without its zeros: pages that hold nothing else become holes. Hashes the content on the way. */
+/** Writes a disk image without its zeros: pages that hold nothing else become holes. The content is hashed on the way. */
 import type { HostFile } from "../../disk/host/file.ts";
 import { ImageError } from "../image-error.ts";
 import type { Piece } from "./content.ts";
+import type { ContentHash, ContentSums } from "./hash/content-hash.ts";
 
 /** What a hole is made of; a page of the host, and of its file systems. */
 const PAGE_BYTES = 4096;
@@ -9,22 +10,16 @@ const PAGE_BYTES = 4096;
 const SECTOR_BYTES = 512;
 /** Written bytes after which the disk is made to catch up, so that an import never fills memory with dirty pages. */
 const SYNC_EVERY_BYTES = 64 * 2 ** 20;
-/** A run of zeros is hashed in pieces of this size. */
-const ZERO_PIECE_BYTES = 1 << 20;
 
-const ZEROS = Buffer.alloc(ZERO_PIECE_BYTES);
+const ZEROS = Buffer.alloc(PAGE_BYTES);
 
-export interface Written {
+/** What was written, with the sums of what a guest reads and of the content as it came. */
+export interface Written extends ContentSums {
   /** Whole sectors. */
   readonly sizeBytes: number;
-  /** Of all sectors: what a guest reads. */
-  readonly sha256: string;
-  /** Of the content as it came; the same when it had whole sectors. */
-  readonly contentSha256: string;
 }
 
 export class SparseWriter {
-  readonly #hash = new Bun.CryptoHasher("sha256");
   /** The begun page at the end of the content. */
   readonly #page = Buffer.alloc(PAGE_BYTES);
   #filled = 0;
@@ -37,11 +32,13 @@ export class SparseWriter {
 
   /**
    * @param maxBytes content beyond it is refused with "too-large"
+   * @param hash of all content
    * @param onWritten called now and then while pages are written, so that the caller may look at the disk's room and throw
    */
   constructor(
     private readonly file: HostFile,
     private readonly maxBytes: number,
+    private readonly hash: ContentHash,
     private readonly onWritten: (writtenBytes: number) => void = () => undefined,
   ) {}
 
@@ -54,8 +51,13 @@ export class SparseWriter {
     const length = piece instanceof Uint8Array ? piece.byteLength : piece.zeros;
     if (this.contentBytes + length > this.maxBytes)
       throw new ImageError("too-large", `the image is larger than ${this.maxBytes / 2 ** 30} GiB`);
-    if (piece instanceof Uint8Array) this.#pushBytes(piece);
-    else this.#pushZeros(piece.zeros);
+    if (piece instanceof Uint8Array) {
+      await this.hash.update(piece);
+      this.#pushBytes(piece);
+    } else {
+      await this.hash.zeros(piece.zeros);
+      this.#pushZeros(piece.zeros);
+    }
     if (this.#unsynced < SYNC_EVERY_BYTES) return;
     this.#unsynced = 0;
     this.onWritten(this.writtenBytes);
@@ -71,21 +73,14 @@ export class SparseWriter {
     const rest = this.contentBytes % SECTOR_BYTES;
     const padding = rest === 0 ? 0 : SECTOR_BYTES - rest;
     const last = this.#page.subarray(0, this.#filled);
-    this.#hash.update(last);
     this.#writePages(last);
     this.#offset += this.#filled + padding;
     this.#filled = 0;
-    const content = this.#hash.copy();
-    this.#hash.update(ZEROS.subarray(0, padding));
     this.file.truncate(this.#offset);
     await this.#syncing;
     this.onWritten(this.writtenBytes);
     await this.file.sync();
-    return {
-      sizeBytes: this.#offset,
-      sha256: this.#hash.digest("hex"),
-      contentSha256: content.digest("hex"),
-    };
+    return { sizeBytes: this.#offset, ...(await this.hash.digest(padding)) };
   }
 
   /** The file is not to be closed while it is being synced. */
@@ -114,14 +109,11 @@ export class SparseWriter {
     const first = Math.min(length, (PAGE_BYTES - this.#filled) % PAGE_BYTES);
     if (first > 0) this.#pushBytes(ZEROS.subarray(0, first));
     const whole = length - first - ((length - first) % PAGE_BYTES);
-    for (let done = 0; done < whole; done += ZERO_PIECE_BYTES)
-      this.#hash.update(ZEROS.subarray(0, Math.min(ZERO_PIECE_BYTES, whole - done)));
     this.#offset += whole;
     this.#pushBytes(ZEROS.subarray(0, length - first - whole));
   }
 
   #takePages(pages: Uint8Array): void {
-    this.#hash.update(pages);
     this.#writePages(pages);
     this.#offset += pages.byteLength;
   }

@@ -7,6 +7,7 @@ import { checkSource, checkUnpacked as checkImage, type Checks } from "./checks.
 import type { Bytes, Content, Piece } from "./content.ts";
 import { decompress } from "./decompress.ts";
 import { checkUnpacked, formatOf, MAGIC_BYTES, type FormatChoice, type FormatName } from "./formats.ts";
+import { type ContentHash, localHash } from "./hash/content-hash.ts";
 import { MAX_EXPANSION, MAX_IMAGE_BYTES, UNQUESTIONED_BYTES } from "./limits.ts";
 import { qcow2Content } from "./qcow2/content.ts";
 import { checkRoom, roomIn } from "./room.ts";
@@ -31,6 +32,8 @@ export interface Counters {
 export interface UnpackOptions {
   readonly format?: FormatChoice;
   readonly checks?: Checks;
+  /** How the content is hashed; without it, on this thread. */
+  readonly hash?: ContentHash;
   /** Called after every piece. */
   readonly onProgress?: (counters: Counters) => void;
   /** Lower limits than the named ones. */
@@ -43,7 +46,7 @@ export interface UnpackOptions {
  * there then, unfinished.
  */
 export async function unpack(source: Source, target: string, options: UnpackOptions = {}): Promise<Unpacked> {
-  const { checks = {}, onProgress = () => undefined } = options;
+  const { checks = {}, hash = localHash(), onProgress = () => undefined } = options;
   const { maxBytes = MAX_IMAGE_BYTES, unquestionedBytes = UNQUESTIONED_BYTES } = options;
   try {
     const head = await source.head(MAGIC_BYTES);
@@ -51,7 +54,7 @@ export async function unpack(source: Source, target: string, options: UnpackOpti
     const format = formatOf(head, options.format);
     const file = openHostFile(target, "create");
     const folder = dirname(target);
-    const writer = new SparseWriter(file, maxBytes, (written) => {
+    const writer = new SparseWriter(file, maxBytes, hash, (written) => {
       guardExpansion(written, source, unquestionedBytes);
       guardRoom(folder);
     });

@@ -3,6 +3,7 @@
  * It takes one order and ends when the library terminates it, which is also how an import is cancelled.
  */
 import { lowerThreadPriority } from "../../disk/host/priority.ts";
+import { ThreadedHash } from "./hash/threaded-hash.ts";
 import type { FromWorker, ImportOrder, ToWorker } from "./messages.ts";
 import { openSource } from "./open-source.ts";
 import { toImageError, unpack, type Counters } from "./unpack.ts";
@@ -13,12 +14,16 @@ declare const self: Worker;
 const PROGRESS_EVERY_MS = 200;
 
 let deliver: ((message: ToWorker) => void) | undefined;
+let connect: ((port: MessagePort) => void) | undefined;
 
 self.addEventListener("message", (event: MessageEvent<ToWorker>) => {
   const message = event.data;
   switch (message.type) {
     case "import":
       void run(message.order);
+      return;
+    case "hasher":
+      connect?.(message.port);
       return;
     case "chunk":
     case "end":
@@ -42,6 +47,7 @@ async function run(order: ImportOrder): Promise<void> {
     const unpacked = await unpack(source, order.target, {
       format: order.format,
       checks: order.checks,
+      hash: new ThreadedHash(openHasher),
       onProgress,
     });
     if (last) say({ type: "progress", ...last });
@@ -50,6 +56,13 @@ async function run(order: ImportOrder): Promise<void> {
     const { code, message, fix } = toImageError(error);
     say({ type: "failed", code, message, fix });
   }
+}
+
+function openHasher(): Promise<MessagePort> {
+  return new Promise((resolve) => {
+    connect = resolve;
+    say({ type: "hasher" });
+  });
 }
 
 async function* chunksFromLibrary(): AsyncGenerator<Uint8Array> {

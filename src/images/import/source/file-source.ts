@@ -4,6 +4,8 @@ import type { Bytes, Content } from "../content.ts";
 import type { Source } from "./source.ts";
 
 const READ_BYTES = 1 << 20;
+/** A hole is given in parts of this size, so that it can be seen how far the work is. */
+const HOLE_BYTES = 64 * 2 ** 20;
 
 export class FileSource implements Source {
   readonly #file: HostFile;
@@ -78,8 +80,11 @@ export async function* readRange(
 export async function* rawContent(file: HostFile, onRead: (bytes: number) => void): Content {
   for (const { offset, length, hole } of file.segments(0, file.sizeBytes())) {
     if (hole) {
-      onRead(length);
-      yield { zeros: length };
+      for (let left = length; left > 0; left -= HOLE_BYTES) {
+        const zeros = Math.min(left, HOLE_BYTES);
+        onRead(zeros);
+        yield { zeros };
+      }
     } else {
       yield* readRange(file, offset, length, onRead);
     }
