@@ -4,7 +4,8 @@
  *
  *   bun bench/disk/import.ts [FOLDER]
  *
- * Ours also hashes what it writes and syncs it; the others are followed by `sync FILE`, and do not hash.
+ * Ours also hashes what it writes and syncs it; the others are followed by `sync FILE`, and do not hash. All run at the low
+ * priority that an import has.
  */
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -21,7 +22,7 @@ const folder = mkdtempSync(join(Bun.argv[2] ?? tmpdir(), "pinetboot-bench-"));
 const at = (name: string): string => join(folder, name);
 
 async function shell(line: string): Promise<void> {
-  const child = Bun.spawn(["sh", "-ec", line], { cwd: folder, stderr: "pipe" });
+  const child = Bun.spawn(["nice", "-n", "10", "sh", "-ec", line], { cwd: folder, stderr: "pipe" });
   if ((await child.exited) !== 0) throw new Error(`${line}: ${await new Response(child.stderr).text()}`);
 }
 

@@ -4,7 +4,7 @@ import { errnoOf } from "../../disk/disk-error.ts";
 import { openHostFile } from "../../disk/host/file.ts";
 import { ImageError } from "../image-error.ts";
 import { checkSource, checkUnpacked as checkImage, type Checks } from "./checks.ts";
-import type { Bytes, Content, Piece } from "./content.ts";
+import type { Bytes, Content } from "./content.ts";
 import { decompress } from "./decompress.ts";
 import { checkUnpacked, formatOf, MAGIC_BYTES, type FormatChoice, type FormatName } from "./formats.ts";
 import { type ContentHash, localHash } from "./hash/content-hash.ts";
@@ -93,7 +93,7 @@ async function contentOf(format: FormatName, source: Source, choice: FormatChoic
       // A file's holes are known without reading them.
       return source instanceof FileSource ? rawContent(await source.file(), count) : source.chunks();
     case "qcow2":
-      return asContent(qcow2Content(await source.file(), count));
+      return qcow2Content(await source.file(), count);
     case "zip": {
       const file = await source.file();
       const read = (offset: number, length: number): Bytes => readRange(file, offset, length, count);
@@ -105,10 +105,6 @@ async function contentOf(format: FormatName, source: Source, choice: FormatChoic
     case "bzip2":
       return checked(decompress(format, source.chunks()), format, choice);
   }
-}
-
-async function* asContent(pieces: Iterable<Piece>): Content {
-  yield* pieces;
 }
 
 /** Looks at the beginning of what was unpacked, once. */

@@ -2,9 +2,10 @@
  * The content of a qcow2 file as a guest would read it, from the first byte to the last. Tables are read one at a time,
  * so memory does not grow with the disk; every pointer is checked against the file before it is followed.
  */
+import { promisify } from "node:util";
 import * as zlib from "node:zlib";
 import type { HostFile } from "../../../disk/host/file.ts";
-import type { Piece } from "../content.ts";
+import type { Content, Piece } from "../content.ts";
 import { frameBytes, ZstdFrameError } from "../zstd-frames.ts";
 import { badQcow2, decodeImportHeader, HEADER_AREA_BYTES, type ImportHeader } from "./header.ts";
 
@@ -19,12 +20,27 @@ const L1_PIECE_ENTRIES = 4096;
 /** Data that lies together is read in pieces of this size. */
 const READ_BYTES = 1 << 20;
 
+/** Clusters that are unpacked at the same time: enough for every core, and some MiB at most. */
+const UNPACKED_AHEAD = 8;
+
+const inflate = promisify<Uint8Array, zlib.ZlibOptions, Uint8Array>(zlib.inflateRaw);
+const unzstd = promisify<Uint8Array, zlib.ZstdOptions, Uint8Array>(zlib.zstdDecompress);
+
 /** Yields the content; `onRead` is told of bytes of the file as they are read. Throws "bad-archive" or "too-large". */
-export function* qcow2Content(file: HostFile, onRead: (bytes: number) => void): Generator<Piece> {
+export async function* qcow2Content(file: HostFile, onRead: (bytes: number) => void): Content {
   const area = new Uint8Array(HEADER_AREA_BYTES);
   file.readNow(area, 0);
   const reader = new Qcow2Reader(file, decodeImportHeader(area, file.sizeBytes()), onRead);
-  yield* joined(reader.pieces(), reader);
+  const ahead: Promise<Piece>[] = [];
+  for (const piece of joined(reader.pieces(), reader)) {
+    // Packed clusters are on the thread pool; their failure is seen when their turn comes.
+    const coming = Promise.resolve(piece);
+    coming.catch(() => undefined);
+    ahead.push(coming);
+    const first = ahead.length > UNPACKED_AHEAD ? ahead.shift() : undefined;
+    if (first) yield await first;
+  }
+  for (const piece of ahead) yield await piece;
 }
 
 /** Where a stretch of the disk is. */
@@ -39,7 +55,7 @@ type Stretch =
     };
 
 /** Neighbours that can be read, or left out, as one become one. */
-function* joined(stretches: Iterable<Stretch>, reader: Qcow2Reader): Generator<Piece> {
+function* joined(stretches: Iterable<Stretch>, reader: Qcow2Reader): Generator<Piece | Promise<Piece>> {
   let last: Stretch | undefined;
   for (const stretch of stretches) {
     if (last?.kind === "zero" && stretch.kind === "zero") {
@@ -93,7 +109,7 @@ class Qcow2Reader {
     }
   }
 
-  read(stretch: Stretch): Piece {
+  read(stretch: Stretch): Piece | Promise<Piece> {
     switch (stretch.kind) {
       case "zero":
         return { zeros: stretch.length };
@@ -153,7 +169,7 @@ class Qcow2Reader {
     return { kind: "compressed", offset, packedBytes, length };
   }
 
-  #unpacked({ offset, packedBytes, length }: Stretch & { kind: "compressed" }): Uint8Array {
+  async #unpacked({ offset, packedBytes, length }: Stretch & { kind: "compressed" }): Promise<Uint8Array> {
     const packed = this.#bytes(offset, packedBytes);
     const options = { maxOutputLength: this.#clusterBytes };
     let content: Uint8Array;
@@ -161,8 +177,8 @@ class Qcow2Reader {
       // Behind the packed bytes there may be others of the same sector: deflate ends by itself, zstd is told.
       content =
         this.header.compression === "deflate"
-          ? zlib.inflateRawSync(packed, options)
-          : zlib.zstdDecompressSync(packed.subarray(0, frameBytes(packed)), options);
+          ? await inflate(packed, options)
+          : await unzstd(packed.subarray(0, frameBytes(packed)), options);
     } catch (error) {
       const reason = error instanceof ZstdFrameError ? error.message : "it is damaged";
       throw badQcow2(`a compressed cluster at ${offset}: ${reason}`, error);
