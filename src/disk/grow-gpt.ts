@@ -85,7 +85,7 @@ async function growProtectiveMbr(disk: Layer, sectors: number): Promise<void> {
 }
 
 async function writeAt(disk: Layer, bytes: Uint8Array, offset: number): Promise<void> {
-  await disk.prepare?.(offset, bytes.byteLength);
+  await disk.prepare(offset, bytes.byteLength);
   disk.write(bytes, offset);
 }
 

@@ -22,7 +22,7 @@ export interface Layer {
    * Brings into memory, on the thread pool, what a write or discard of the range would have to read first, so that it
    * does not wait on the event loop. Undefined when all of it is there: go ahead at once.
    */
-  prepare?(offset: number, length: number): Promise<void> | undefined;
+  prepare(offset: number, length: number): Promise<void> | undefined;
   /** Writes `data` at `offset`. On return data and the metadata that reaches it are with the kernel (they survive `kill -9`). */
   write(data: Uint8Array, offset: number): void;
   /** Makes the range read as zeros and gives back its space where the layer can. Same promise as `write`. */

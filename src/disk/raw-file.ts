@@ -4,6 +4,7 @@ import { openHostFile, type HostFile } from "./host/file.ts";
 import { GroupCommit } from "./host/group-commit.ts";
 import type { Extent, Layer } from "./layer.ts";
 
+const PAGE_BYTES = 4096;
 /** Zeros are written in pieces of this many bytes where a file system cannot punch holes. */
 const ZERO_PIECE_BYTES = 1 << 20;
 
@@ -45,6 +46,21 @@ class RawFile implements Layer {
   readNow(into: Uint8Array, offset: number): void {
     checkRange(offset, into.byteLength, this.sizeBytes);
     this.file.readNow(into, offset);
+  }
+
+  /** The pages of the host that a write of the range covers in part: the kernel reads them first. */
+  prepare(offset: number, length: number): Promise<void> | undefined {
+    checkRange(offset, length, this.sizeBytes);
+    if (this.readOnly) return undefined;
+    const end = offset + length;
+    const edges = new Set(
+      [offset, end].filter((at) => at % PAGE_BYTES !== 0).map((at) => at - (at % PAGE_BYTES)),
+    );
+    const cold = [...edges]
+      .map((start) => ({ start, bytes: new Uint8Array(Math.min(PAGE_BYTES, this.sizeBytes - start)) }))
+      .filter(({ start, bytes }) => !this.file.tryRead(bytes, start));
+    if (cold.length === 0) return undefined;
+    return Promise.all(cold.map(({ start, bytes }) => this.file.read(bytes, start))).then(() => undefined);
   }
 
   write(data: Uint8Array, offset: number): void {

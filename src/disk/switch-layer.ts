@@ -56,7 +56,7 @@ export class SwitchLayer implements Layer {
   }
 
   prepare(offset: number, length: number): Promise<void> | undefined {
-    return this.#current.prepare?.(offset, length);
+    return this.#current.prepare(offset, length);
   }
 
   write(data: Uint8Array, offset: number): void {

@@ -28,6 +28,10 @@ export class MemoryLayer implements Layer {
     into.set(this.bytes.subarray(offset, offset + into.byteLength));
   }
 
+  prepare(): undefined {
+    return undefined;
+  }
+
   write(data: Uint8Array, offset: number): void {
     checkRange(offset, data.byteLength, this.sizeBytes);
     if (this.readOnly) throw new DiskError("EROFS", "the memory is read-only");

@@ -11,6 +11,7 @@ function failingDevice(code: string): Required<BlockDevice> {
     readOnly: false,
     tryRead: () => false,
     read: async () => fail(),
+    prepare: () => undefined,
     write: fail,
     discard: fail,
     extents: () => [],

@@ -52,6 +52,12 @@ export class WatchedDisk implements MappedDevice {
     }
   }
 
+  prepare(offset: number, length: number): Promise<void> | undefined {
+    return this.#device.prepare(offset, length)?.catch((error: unknown) => {
+      throw this.#told(error);
+    });
+  }
+
   write(data: Uint8Array, offset: number): void {
     try {
       this.#device.write(data, offset);

@@ -36,7 +36,7 @@ export class MeteredDisk implements Layer {
   }
 
   prepare(offset: number, length: number): Promise<void> | undefined {
-    return this.#disk.prepare?.(offset, length);
+    return this.#disk.prepare(offset, length);
   }
 
   write(data: Uint8Array, offset: number): void {

@@ -72,7 +72,7 @@ export async function* xzStream(disk: Layer, options: StreamOptions = {}): Async
 async function* runsOf(disk: Layer): AsyncGenerator<ContentRun> {
   for (let offset = 0; offset < disk.sizeBytes; offset += MAP_STEP_BYTES) {
     const length = Math.min(MAP_STEP_BYTES, disk.sizeBytes - offset);
-    await disk.prepare?.(offset, length);
+    await disk.prepare(offset, length);
     yield* contentRuns(disk, offset, length);
   }
 }

@@ -85,7 +85,7 @@ export abstract class MappedDisk implements Layer {
   prepare(offset: number, length: number): Promise<void> | undefined {
     checkRange(offset, length, this.sizeBytes);
     const there = this.backing ? Math.max(0, Math.min(length, this.backing.sizeBytes - offset)) : 0;
-    const beneath = there > 0 ? this.backing?.prepare?.(offset, there) : undefined;
+    const beneath = there > 0 ? this.backing?.prepare(offset, there) : undefined;
     const missing = this.#missing(offset, length);
     if (missing.length === 0) return beneath;
     return Promise.all([beneath, ...missing.map((cluster) => this.entries.prefetch(cluster))]).then(

@@ -77,8 +77,8 @@ export class Overlay extends MappedDisk {
   }
 
   /**
-   * The tables, and what lies beneath the edges of the range that do not fill a subcluster. (Whole subclusters are not
-   * read.) What is read here is in the page cache when the write comes.
+   * The tables, and the edges of the range that do not fill a subcluster: a page of the host. (Whole ones are not read.)
+   * What is read here is in the page cache when the write comes.
    */
   override prepare(offset: number, length: number): Promise<void> | undefined {
     const tables = super.prepare(offset, length);
@@ -185,20 +185,20 @@ export class Overlay extends MappedDisk {
   #prepareEdges(offset: number, length: number): Promise<void> | undefined {
     const end = offset + length;
     if (length === 0 || (offset % SUBCLUSTER_BYTES === 0 && end % SUBCLUSTER_BYTES === 0)) return undefined;
-    const cold = this.#edgesBeneath(offset, end).filter(({ start, bytes }) => !this.tryRead(bytes, start));
+    const cold = this.#edges(offset, end).filter(({ start, bytes }) => !this.tryRead(bytes, start));
     if (cold.length === 0) return undefined;
     return Promise.all(cold.map(({ start, bytes }) => this.read(bytes, start))).then(() => undefined);
   }
 
-  /** The subclusters at the two ends of a range that it covers in part and that lie beneath. */
-  #edgesBeneath(offset: number, end: number): { readonly start: number; readonly bytes: Uint8Array }[] {
+  /** The subclusters at the two ends of a range that it covers in part: what they hold now is read by us or the kernel. */
+  #edges(offset: number, end: number): { readonly start: number; readonly bytes: Uint8Array }[] {
     const edges = new Set<number>();
     if (offset % SUBCLUSTER_BYTES !== 0) edges.add(offset - (offset % SUBCLUSTER_BYTES));
     if (end % SUBCLUSTER_BYTES !== 0) edges.add(end - (end % SUBCLUSTER_BYTES));
     return [...edges]
       .filter((start) => {
         const entry = this.metadata.tryLookup(guestClusterOf(start));
-        return !entry || kindOfAll(entry, start % CLUSTER_BYTES, 1) === "backing";
+        return !entry || kindOfAll(entry, start % CLUSTER_BYTES, 1) !== "zero";
       })
       .map((start) => ({
         start,

@@ -11,6 +11,11 @@ export interface BlockDevice {
   /** Fills `into` without waiting for a device, or returns false: `read` is called then. */
   tryRead(into: Uint8Array, offset: number): boolean;
   read(into: Uint8Array, offset: number): Promise<void>;
+  /**
+   * Brings into memory what `write`, `discard` or `extents` of the range would have to wait for. Undefined when nothing
+   * is missing; a device without it never waits.
+   */
+  prepare?(offset: number, length: number): Promise<void> | undefined;
   /** On return the data is safe from a crash of this process (though not of the machine). */
   write(data: Uint8Array, offset: number): void;
   /** The range reads as zeros afterwards. */

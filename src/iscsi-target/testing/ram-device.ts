@@ -9,6 +9,8 @@ export class RamDevice implements BlockDevice {
   readonly readOnly: boolean;
   flushes = 0;
   cold: boolean;
+  /** Writes have to wait for `prepare`, which waits for `hold`'s function. */
+  unprepared = false;
   /** Thrown by the next calls of its kind until it is taken away. */
   failure: { on: "read" | "write" | "flush"; code: string } | undefined;
   #gate: Promise<void> | undefined;
@@ -23,7 +25,7 @@ export class RamDevice implements BlockDevice {
     this.cold = options.cold ?? false;
   }
 
-  /** Keeps cold reads and flushes from finishing until the function returned is called. */
+  /** Keeps cold reads, flushes and `prepare` from finishing until the function returned is called. */
   hold(): () => void {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#gate = promise;
@@ -42,6 +44,10 @@ export class RamDevice implements BlockDevice {
   async read(into: Uint8Array, offset: number): Promise<void> {
     await (this.#gate ?? Promise.resolve());
     this.#fill(into, offset);
+  }
+
+  prepare(): Promise<void> | undefined {
+    return this.unprepared ? (this.#gate ?? Promise.resolve()) : undefined;
   }
 
   write(data: Uint8Array, offset: number): void {

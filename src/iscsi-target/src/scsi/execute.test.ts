@@ -328,12 +328,12 @@ function act(plan: Plan, list: Uint8Array): unknown {
 }
 
 describe("UNMAP and WRITE SAME", () => {
-  test("unmapped ranges read as zeros and nothing beside them does", () => {
+  test("unmapped ranges read as zeros and nothing beside them does", async () => {
     const device = new RamDevice(MIB);
     device.bytes.fill(0xaa);
     const set = unitSet(device);
     const list = unmapList([2, 3], [100, 1], [0, 0]);
-    act(run([0x42, 0, 0, 0, 0, 0, 0, 0, list.length], 0, set), list);
+    await act(run([0x42, 0, 0, 0, 0, 0, 0, 0, list.length], 0, set), list);
     const zeros = Array.from(
       { length: 200 },
       (_, lba) => device.bytes[lba * 512] === 0 && device.bytes[lba * 512 + 511] === 0,

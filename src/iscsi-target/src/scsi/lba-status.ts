@@ -20,6 +20,13 @@ export function getLbaStatus({ cdb, unit }: Command): Plan {
   const lba = getU64(cdb, 2);
   const allocation = getU32(cdb, 10);
   const { offset } = unit.range(lba, 0);
+  const look = (): Plan => dataPlan(describe(unit, offset, allocation), allocation);
+  const length = Math.min(unit.blocks * unit.blockSizeBytes - offset, MAX_MAPPED_BYTES);
+  const wait = unit.device.extents && unit.prepare(offset, length);
+  return wait ? { kind: "later", work: () => wait.then(look) } : look();
+}
+
+function describe(unit: Unit, offset: number, allocation: number): Uint8Array {
   const wanted = Math.max(1, Math.floor((allocation - HEADER_BYTES) / DESCRIPTOR_BYTES));
   const runs = blockRuns(unit, offset, Math.min(wanted, MAX_LBA_DESCRIPTORS));
   const bytes = new Uint8Array(HEADER_BYTES + runs.length * DESCRIPTOR_BYTES);
@@ -30,7 +37,7 @@ export function getLbaStatus({ cdb, unit }: Command): Plan {
     setU32(bytes, at + 8, run.count);
     bytes[at + 12] = run.status;
   });
-  return dataPlan(bytes, allocation);
+  return bytes;
 }
 
 /** The device's extents in whole blocks: a block that is zero only in part is mapped. */

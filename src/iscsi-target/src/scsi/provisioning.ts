@@ -25,10 +25,7 @@ export function writeSame(size: 10 | 16): (command: Command) => Plan {
       throw new SenseError("invalidFieldInCdb", { field: size === 10 ? 7 : 10 });
     const unmap = (flags & UNMAP_BIT) !== 0;
     const fillWith = (block: Uint8Array): Plan | Promise<Plan> => {
-      if (unmap && block.every((byte) => byte === 0)) {
-        unit.discard(offset, length);
-        return DONE;
-      }
+      if (unmap && block.every((byte) => byte === 0)) return discardAll(unit, [{ offset, length }]);
       return fill(unit, offset, length, block);
     };
     if (size === 16 && flags & NDOB_BIT) {
@@ -43,7 +40,9 @@ async function fill(unit: Unit, offset: number, length: number, block: Uint8Arra
   const chunk = new Uint8Array(Math.min(length, FILL_CHUNK_BYTES));
   for (let at = 0; at < chunk.length; at += block.length) chunk.set(block, at);
   for (let done = 0; done < length; done += chunk.length) {
-    unit.write(chunk.subarray(0, Math.min(chunk.length, length - done)), offset + done);
+    const part = chunk.subarray(0, Math.min(chunk.length, length - done));
+    await unit.prepare(offset + done, part.length);
+    unit.write(part, offset + done);
     await new Promise((resolve) => setImmediate(resolve));
   }
   return DONE;
@@ -60,13 +59,13 @@ export function unmap({ cdb, unit }: Command): Plan {
   return { kind: "parameters", length, act: (list) => unmapList(unit, list) };
 }
 
-function unmapList(unit: Unit, list: Uint8Array): Plan {
+function unmapList(unit: Unit, list: Uint8Array): Plan | Promise<Plan> {
   if (list.length < LIST_HEADER_BYTES) throw new SenseError("parameterListLengthError");
   const stated = getU16(list, 2);
   const bytes = Math.min(stated, list.length - LIST_HEADER_BYTES);
   const count = Math.floor(bytes / DESCRIPTOR_BYTES);
   if (count > MAX_UNMAP_DESCRIPTORS) throw new SenseError("invalidFieldInParameterList", { field: 2 });
-  const ranges: { offset: number; length: number }[] = [];
+  const ranges: Range[] = [];
   let total = 0;
   for (let i = 0; i < count; i++) {
     const at = LIST_HEADER_BYTES + i * DESCRIPTOR_BYTES;
@@ -83,6 +82,18 @@ function unmapList(unit: Unit, list: Uint8Array): Plan {
   }
   if (total > MAX_UNMAP_BYTES)
     throw new SenseError("invalidFieldInParameterList", { field: LIST_HEADER_BYTES + 8 });
-  for (const { offset, length } of ranges) unit.discard(offset, length);
+  return discardAll(unit, ranges);
+}
+
+interface Range {
+  readonly offset: number;
+  readonly length: number;
+}
+
+async function discardAll(unit: Unit, ranges: readonly Range[]): Promise<Plan> {
+  for (const { offset, length } of ranges) {
+    await unit.prepare(offset, length);
+    unit.discard(offset, length);
+  }
   return DONE;
 }

@@ -55,6 +55,7 @@ async function modify(
 ): Promise<Plan> {
   const held = new Uint8Array(length);
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    await unit.prepare(offset, length);
     const watch = unit.shared.watch(offset, length);
     try {
       if (!unit.device.tryRead(held, offset)) await unit.device.read(held, offset);

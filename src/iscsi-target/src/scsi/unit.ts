@@ -62,6 +62,11 @@ export class Unit {
     this.shared.touch(offset, length);
   }
 
+  /** Has the device ready for a write, a discard or its map of the range; undefined when it is. */
+  prepare(offset: number, length: number): Promise<void> | undefined {
+    return this.device.prepare?.(offset, length);
+  }
+
   /** LOGICAL UNIT RESET or something like it, SAM-5 section 6.3.3. */
   reset(sense: SenseName): void {
     this.shared.reset();

@@ -55,6 +55,7 @@ class MeteredDevice implements BlockDevice {
   #dirtyBytes = 0;
   #failure: { readonly error: unknown } | undefined;
   readonly extents?: NonNullable<BlockDevice["extents"]>;
+  readonly prepare?: NonNullable<BlockDevice["prepare"]>;
 
   constructor(device: BlockDevice, count: (bytes: number) => void) {
     this.#device = device;
@@ -62,6 +63,7 @@ class MeteredDevice implements BlockDevice {
     this.sizeBytes = device.sizeBytes;
     this.readOnly = device.readOnly;
     if (device.extents) this.extents = device.extents.bind(device);
+    if (device.prepare) this.prepare = device.prepare.bind(device);
   }
 
   tryRead(into: Uint8Array, offset: number): boolean {

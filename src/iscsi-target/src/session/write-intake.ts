@@ -4,11 +4,19 @@ import { NO_TAG } from "../pdu/basic-header.ts";
 import type { UnitSet } from "../scsi/execute.ts";
 import { MAX_SESSION_GATHER_BYTES } from "../scsi/limits.ts";
 import { SenseError } from "../scsi/sense.ts";
+import type { Unit } from "../scsi/unit.ts";
 import { readyToTransfer } from "./answers.ts";
 import type { DataSink } from "./data-sink.ts";
 import { type Task, unitOf } from "./task.ts";
 import type { TaskSetHost } from "./task-set-host.ts";
 import { WriteTransfer } from "./write-transfer.ts";
+
+interface Held {
+  /** Pieces that wait. */
+  pieces: number;
+  /** A PDU of the task has ended meanwhile: what comes after it is due when the last piece is written. */
+  advance: boolean;
+}
 
 export class WriteIntake {
   readonly #host: TaskSetHost;
@@ -17,6 +25,8 @@ export class WriteIntake {
   /** All data of the task is there, or no more of it will come. */
   readonly #complete: (task: Task) => void;
   #gatheredBytes = 0;
+  /** Tasks with data that waits for the device to be ready for it. */
+  readonly #held = new Map<Task, Held>();
   #nextTransferTag = 1;
 
   constructor(host: TaskSetHost, parameters: Parameters, units: UnitSet, complete: (task: Task) => void) {
@@ -69,16 +79,49 @@ export class WriteIntake {
     if (task.failure || task.aborted || !plan || !transfer || at >= transfer.wanted) return;
     const data = bytes.length > transfer.wanted - at ? bytes.subarray(0, transfer.wanted - at) : bytes;
     if (plan.kind === "write") {
-      try {
-        unitOf(task, this.#units).write(data, plan.offset + at);
-        this.#host.countWritten(data.length);
-        if (this.#host.dirty.isFlushDue) this.#host.track(this.#host.dirty.flush());
-      } catch (error) {
-        task.fail(error, "write");
-      }
+      this.#put(task, data, plan.offset + at);
     } else if (plan.kind === "parameters") {
       this.#gather(task, plan.length)?.set(data, at);
     }
+  }
+
+  #put(task: Task, data: Uint8Array, offset: number): void {
+    try {
+      const unit = unitOf(task, this.#units);
+      const wait = unit.prepare(offset, data.length);
+      // Beyond the bound the write waits itself, and everyone with it: slow, and as right.
+      if (wait && this.#gatheredBytes + data.length <= MAX_SESSION_GATHER_BYTES) {
+        this.#host.track(this.#hold(task, unit, data.slice(), offset, wait));
+      } else this.#write(unit, data, offset);
+    } catch (error) {
+      task.fail(error, "write");
+    }
+  }
+
+  #write(unit: Unit, data: Uint8Array, offset: number): void {
+    unit.write(data, offset);
+    this.#host.countWritten(data.length);
+    if (this.#host.dirty.isFlushDue) this.#host.track(this.#host.dirty.flush());
+  }
+
+  /** Keeps data that the socket's buffer will not have any more when the device is ready. */
+  async #hold(task: Task, unit: Unit, data: Uint8Array, offset: number, wait: Promise<void>): Promise<void> {
+    const held = this.#held.get(task) ?? { pieces: 0, advance: false };
+    this.#held.set(task, held);
+    held.pieces++;
+    this.#gatheredBytes += data.length;
+    try {
+      await wait;
+      // What comes after an abort may be another's data at the same place.
+      if (!task.aborted) this.#write(unit, data, offset);
+    } catch (error) {
+      task.fail(error, "write");
+    }
+    this.#gatheredBytes -= data.length;
+    held.pieces--;
+    if (held.pieces > 0) return;
+    this.#held.delete(task);
+    if (held.advance) this.#advance(task);
   }
 
   #gather(task: Task, length: number): Uint8Array | undefined {
@@ -96,6 +139,11 @@ export class WriteIntake {
   #advance(task: Task): void {
     const { transfer } = task;
     if (!transfer || task.aborted) return;
+    const held = this.#held.get(task);
+    if (held) {
+      held.advance = true;
+      return;
+    }
     if (transfer.isComplete) {
       this.#complete(task);
       return;

@@ -76,6 +76,7 @@ async function copy(
     const at = isBackward ? length - done - size : done;
     const part = chunk.subarray(0, size);
     if (!source.device.tryRead(part, from + at)) await source.device.read(part, from + at);
+    await destination.prepare(to + at, size);
     // A reservation may have been made, or the disk protected, since the command began.
     destination.shared.reservations.check(destination.port, "write");
     checkWritable(destination);
