@@ -7,7 +7,7 @@ import { expectCheckClean } from "../disk/qemu.ts";
 import { temporaryFolder } from "../support/pinetboot.ts";
 import { describeWith } from "../support/tools.ts";
 
-const ROUNDS = process.env["PINETBOOT_LONG"] === "1" ? 100 : 8;
+const ROUNDS = process.env["PINETBOOT_LONG"] === "1" ? 100 : 5;
 const SECTOR = 512;
 const SIZE = 8 * 2 ** 20;
 const WORDS_OF_ENTRY = 2;

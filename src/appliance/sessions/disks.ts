@@ -6,6 +6,7 @@
  *                                    all of one session's steps run one after the other
  *   absent --alone--> a change or a copy of the disk; a login meanwhile is refused when that takes long
  */
+import { basename } from "node:path";
 import { backingName, type ChainLink, mendChain, openWritableChain } from "../../disk/chain.ts";
 import type { Layer } from "../../disk/layer.ts";
 import { type LastEnd, lastEndOf } from "../../disk/qcow2/last-end.ts";
@@ -73,6 +74,8 @@ export class SessionDisks {
   readonly #steps = new Map<string, Promise<unknown>>();
   /** What is done with a session that takes so long that a login must not wait for it. */
   readonly #busy = new Map<string, string>();
+  /** Layers that a live snapshot froze and that are open for writing still, by path: the session that has them open. */
+  readonly #settling = new Map<string, string>();
   /** Layers are shared: what an unclean end left in one is mended by one opening at a time. */
   #mending: Promise<unknown> = Promise.resolve();
 
@@ -116,7 +119,11 @@ export class SessionDisks {
       entry.holders -= 1;
       if (entry.holders > 0) return false;
       this.#open.delete(id);
-      await closeAll(entry.disks);
+      try {
+        await closeAll(entry.disks);
+      } finally {
+        for (const [path, session] of this.#settling) if (session === id) this.#settling.delete(path);
+      }
       return true;
     });
   }
@@ -158,10 +165,23 @@ export class SessionDisks {
     });
   }
 
-  /** Notes that the disks of a session stand on other files now. */
-  nowOn(id: string, live: readonly LiveDisk[]): void {
+  /**
+   * Notes that the disks of a session stand on other files now, and that those before are frozen as layers; they count as
+   * open until `settled` has resolved, or until the session's disks are closed.
+   */
+  nowOn(id: string, live: readonly LiveDisk[], settled: Promise<unknown>): void {
     const entry = this.#open.get(id);
-    if (entry) entry.live = live;
+    if (!entry) return;
+    const paths = entry.live.map(({ lun }) => this.#parts.folder.pathOf(lun.overlay));
+    for (const path of paths) this.#settling.set(path, id);
+    entry.live = live;
+    void settled.then(
+      () => {
+        for (const path of paths) this.#settling.delete(path);
+      },
+      // The initiator's next flush tries again; until the disks are closed the layers stay as they are.
+      () => undefined,
+    );
   }
 
   /** The quota counts anew, also for who is logged in. */
@@ -210,9 +230,21 @@ export class SessionDisks {
     ];
   }
 
-  /** Mends what an unclean end left in a chain that nobody writes to. */
+  /**
+   * Mends what an unclean end left in a chain that nobody writes to. Throws "in-use" for a layer that a live snapshot has
+   * just frozen and that is not on stable storage yet: it is open still, and looks as if nobody had closed it.
+   */
   mendBeneath(links: readonly ChainLink[]): Promise<void> {
-    const mended = this.#mending.then(() => mendChain(links));
+    const mended = this.#mending.then(() => {
+      const settling = links.find(({ path }) => this.#settling.has(path));
+      if (settling)
+        throw new ApplianceError(
+          "in-use",
+          `The snapshot in ${basename(settling.path)} is not on stable storage yet`,
+          "Try again in a moment, or when its initiator has logged out.",
+        );
+      return mendChain(links);
+    });
     // Whoever waits behind it tries for himself.
     this.#mending = mended.catch(() => undefined);
     return mended;

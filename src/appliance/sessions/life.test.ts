@@ -357,3 +357,27 @@ test("a disk larger than its image has its last partition grown before the first
   expect(await sectors()).toBe(7 * 2048);
   expect(new Bun.CryptoHasher("sha256").update(card).digest("hex")).toBe(image.id);
 });
+
+test("a layer that a live snapshot has just frozen is left alone until it is on stable storage", async () => {
+  const session = await blank();
+  await open.sessions.enter(session, "iqn.2026-01.test:one");
+  const taking = open.life.snapshot(session.id, { name: "one", live: true });
+  while (open.life.snapshots(session.id).length === 0) await Bun.sleep(0);
+  const [{ luns: [lun] } = { luns: [] }] = open.life.snapshots(session.id);
+  const links = open.disks.linksOfLayer("blank", lun?.layer ?? null);
+  const early = failureOf(open.disks.mendBeneath(links));
+  await taking;
+  expect(await early).toMatchObject({ code: "in-use" });
+  expect(await failureOf(open.disks.mendBeneath(links))).toBeUndefined();
+  await open.sessions.left(session.id, true);
+});
+
+test("a journal that a kill left beside a closed layer goes at the next opening", async () => {
+  const session = await blank();
+  await write(session, 1);
+  await open.life.snapshot(session.id, { name: "one" });
+  const [layer = ""] = files();
+  writeFileSync(join(folder, "overlays", `${layer}.journal`), "left");
+  expect(await byteAt(session)).toBe(1);
+  expect(files().filter((name) => name.endsWith(".journal"))).toEqual([]);
+});

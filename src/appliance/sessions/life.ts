@@ -235,7 +235,7 @@ export class SessionLife {
           next,
           also,
         );
-        const settled = open.map(({ exchange, overlay: lower }, index) => {
+        const durable = open.map(({ exchange, overlay: lower }, index) => {
           const upper = uppers[index];
           // A flush that the initiator asks for is answered only when the record is durable as well as the data.
           return upper
@@ -245,6 +245,7 @@ export class SessionLife {
               })
             : Promise.resolve();
         });
+        const settled = Promise.all(durable);
         disks.nowOn(
           session.id,
           open.map((live, index) => ({
@@ -252,9 +253,10 @@ export class SessionLife {
             overlay: uppers[index] ?? live.overlay,
             exchange: live.exchange,
           })),
+          settled,
         );
         for (const { overlay } of next) catalogue.forgetLeaving(overlay);
-        await Promise.all(settled);
+        await settled;
         return result;
       },
     );

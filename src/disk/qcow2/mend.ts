@@ -16,7 +16,11 @@ export async function mendOverlay(path: string, backing: string | undefined): Pr
   return changing(path, async (file) => {
     const header = await readHeader(file);
     checkBackingName(header, backing, path);
-    if (!header.dirty) return { kind: "clean" };
+    if (!header.dirty) {
+      // A kill between the clean mark and the end of a closing leaves a journal that nobody needs.
+      removeJournal(path);
+      return { kind: "clean" };
+    }
     const recovery = await recover({ ...hostFiles(path, file), bootId: bootId() }, header);
     file.write(encodeHeader({ ...header, dirty: false, owner: undefined }), 0);
     await file.sync();
