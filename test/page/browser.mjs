@@ -101,6 +101,8 @@ async function choose() {
   console.log(JSON.stringify({ ready: true }));
   const card = page.getByRole("article", { name: "Raspberry Pi 4 Model B Rev 1.4" });
   await card.getByText("Nobody has chosen an image for this Pi yet").waitFor();
+  await card.getByText("Customise").click();
+  await card.getByLabel("Host name").fill("kitchen");
   await card.getByRole("button", { name: "Boot this" }).click();
   await card.getByRole("alert").waitFor();
   return { failure: await card.getByRole("alert").textContent(), errors };

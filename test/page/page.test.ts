@@ -69,6 +69,8 @@ describeWith(["node", "chromium", "qemu-io"], "the page", () => {
       const seen = await drive("choose", answer, { meanwhile });
       // What came from the network is text on the page, never markup.
       expect(seen).toEqual({ failure: "<b>No</b> answer Look", errors: [] });
+      const wishes = await (await fetch(`${url}/api/pis/abcdef12/customise`)).json();
+      expect(wishes).toMatchObject({ hostname: "kitchen" });
     },
     FLOW_MS,
   );

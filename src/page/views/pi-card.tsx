@@ -8,6 +8,7 @@ import { ConfirmButton } from "../parts/confirm-button.tsx";
 import { ProblemNote } from "../parts/problem-note.tsx";
 import { useAction } from "../parts/use-action.ts";
 import { events, images, now } from "../state.ts";
+import { Customise, customiseBody, type Wishes } from "./customise.tsx";
 
 const STAGE_NAMES: Record<Step["stage"], string> = {
   dhcp: "Address",
@@ -94,6 +95,7 @@ function Choice({ pi }: { pi: Pi }) {
   const assigned = bootable.find(({ id }) => id === pi.assignment?.image);
   const [image, setImage] = useState<string>();
   const [persistent, setPersistent] = useState(pi.assignment?.persistent ?? true);
+  const [wishes, setWishes] = useState<Wishes>({});
   const action = useAction();
   const chosen = image ?? assigned?.id ?? bootable[0]?.id;
   const path = `/pis/${encodeURIComponent(pi.key)}`;
@@ -108,7 +110,15 @@ function Choice({ pi }: { pi: Pi }) {
       class="choice"
       onSubmit={(event) => {
         event.preventDefault();
-        action.run(() => call("PUT", `${path}/assignment`, { image: chosen, persistent }));
+        action.run(async () => {
+          const customise = customiseBody(wishes);
+          await call("PUT", `${path}/assignment`, {
+            image: chosen,
+            persistent,
+            ...(customise && { customise }),
+          });
+          setWishes({});
+        });
       }}
     >
       <label>
@@ -129,10 +139,21 @@ function Choice({ pi }: { pi: Pi }) {
         />
         Keep what it writes
       </label>
+      <Customise wishes={wishes} onChange={setWishes} />
       <div class="buttons">
         <button type="submit" disabled={action.busy}>
           {pi.assignment ? "Change" : "Boot this"}
         </button>
+        {pi.sessions.length > 0 && (
+          <ConfirmButton
+            label="Begin again"
+            question="Throw away what it wrote?"
+            disabled={action.busy}
+            onConfirm={() =>
+              action.run(() => Promise.all(pi.sessions.map((id) => call("POST", `/sessions/${id}/reset`))))
+            }
+          />
+        )}
         <ConfirmButton
           label="Forget"
           question="Forget it and its disk?"
