@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { recipesFor } from "../../src/appliance/sessions/recipes.ts";
 import { RamDevice } from "../../src/iscsi-target/testing/ram-device.ts";
 import { type Served, serve, TARGET } from "../../src/iscsi-target/testing/serve.ts";
 import { type CreatedSession, temporaryFolder, TestServer } from "../support/pinetboot.ts";
@@ -79,16 +80,11 @@ describeWith(NEEDS, "a PC with a BIOS", () => {
   test(
     "boots from QEMU's own initiator by CHAP, copies from disk to disk, and outlives the server's end",
     async () => {
-      const { portal, iqn, chap_user: user, chap_secret: secret } = session;
-      const disks = session.luns.flatMap(({ lun }) => [
-        "-drive",
-        `if=none,id=d${lun},format=raw,file.driver=iscsi,file.transport=tcp,file.portal=${portal}` +
-          `,file.target=${iqn},file.lun=${lun},file.user=${user},file.password-secret=secret`,
-        "-device",
-        `virtio-blk-pci,drive=d${lun},bootindex=${lun}`,
-      ]);
-      const password = ["-object", `secret,id=secret,data=${secret}`];
-      machine = startPc("bios-qemu", ["-machine", "pc", "-m", "64", ...password, ...disks]);
+      // The drive of the command that a person is given.
+      const told = recipesFor(session).find(({ client }) => client === "QEMU")?.text ?? "";
+      const [, drive = ""] = /-drive '(.*)'/.exec(told) ?? [];
+      const disks = session.luns.flatMap(({ lun }) => ["-drive", drive.replace("/0,", `/${lun},`)]);
+      machine = startPc("bios-qemu", ["-machine", "pc", "-m", "64", ...disks]);
       await expectCopies(machine);
     },
     BOOT_MS * 2,

@@ -89,7 +89,7 @@ function login(user: string, secret: string): string[] {
 }
 
 function hook(drive: number, port: number | string, target: string, lun: number, flag = ""): string {
-  const uri = `iscsi:${HOST_FROM_INSIDE}::${port}:${lun.toString(16)}:${target}`;
+  const uri = `iscsi:${HOST_FROM_INSIDE}:6:${port}:${lun.toString(16)}:${target}`;
   return `sanhook ${flag}--drive ${driveNumber(drive)} ${uri}`;
 }
 
