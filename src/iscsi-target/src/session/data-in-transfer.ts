@@ -21,8 +21,8 @@ export interface DataInHost {
   window(): { readonly expCmdSn: number; readonly maxCmdSn: number };
   /** Counts device work, so that a session's end can wait for it, and wakes the output when it is done. */
   track(work: Promise<void>): void;
-  /** Bytes fetched ahead and not yet sent, of all reads of the session. */
-  readonly ahead: { bytes: number };
+  /** Fetched ahead and not yet sent, and fetches under way, of all reads of the session. */
+  readonly ahead: { bytes: number; fetches: number };
   /** The last PDU is laid; with `collapsed` it bore the status. */
   finished(task: Task, collapsed: boolean): void;
   failed(task: Task, error: unknown): void;
@@ -30,6 +30,11 @@ export interface DataInHost {
 
 /** One fetch from a device that has to wait. */
 const FETCH_BYTES = 256 * 1024;
+/**
+ * Under way at once, per session: as many as keep a disk busy. Each holds a thread of the pool that all sessions share,
+ * and a disk that has stalled must not hold all of them.
+ */
+const MAX_FETCHES = 8;
 /** Fetched and not yet sent, per session: enough to keep a disk's queue busy with small reads. */
 const MAX_AHEAD_BYTES = 1024 * 1024;
 
@@ -125,10 +130,12 @@ export class DataInTransfer implements Outgoing {
   #fetch(): "waiting" {
     const { ahead } = this.#host;
     const length = Math.min(FETCH_BYTES, this.#length - this.#position);
+    if (ahead.fetches >= MAX_FETCHES) return "waiting";
     // The first is always let through, so that the budget delays but never blocks.
     if (ahead.bytes > 0 && ahead.bytes + length > MAX_AHEAD_BYTES) return "waiting";
     const bytes = new Uint8Array(length);
     ahead.bytes += length;
+    ahead.fetches++;
     this.#isFetching = true;
     this.#host.track(this.#fetchInto(bytes));
     return "waiting";
@@ -145,6 +152,7 @@ export class DataInTransfer implements Outgoing {
       this.#fail(error);
     } finally {
       this.#isFetching = false;
+      this.#host.ahead.fetches--;
     }
   }
 

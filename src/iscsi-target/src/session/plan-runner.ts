@@ -16,7 +16,7 @@ export class PlanRunner {
   readonly #units: UnitSet;
   /** Its status has been laid: the task is over. */
   readonly #forget: (task: Task) => void;
-  readonly #ahead = { bytes: 0 };
+  readonly #ahead = { bytes: 0, fetches: 0 };
 
   constructor(host: TaskSetHost, parameters: Parameters, units: UnitSet, forget: (task: Task) => void) {
     this.#host = host;
