@@ -120,6 +120,13 @@ test("a kill and then a loss of power, before anyone came back, still keeps the 
   expect(after.sessions.fenceOf(session.id)?.initiators).toEqual([ONE, OTHER]);
 });
 
+test("a start mends and keeps out also where the journal's name was lost with the power", async () => {
+  const after = await afterPowerLoss(computer, session);
+  for (const { overlay } of session.luns) rmSync(join(after.folder, `${overlay}.journal`));
+  await after.sessions.mend();
+  expect(after.sessions.fenceOf(session.id)?.initiators).toEqual([ONE]);
+});
+
 test("what a start mends is kept out too, and stays so over further kills and closings", async () => {
   const first = await afterPowerLoss(computer, session);
   await first.sessions.mend();

@@ -4,6 +4,7 @@ import { readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { syncDirectory } from "../../disk/host/file.ts";
 import { createOverlay, type NewOverlay, removeOverlay } from "../../disk/qcow2/create.ts";
+import { lastEndOf } from "../../disk/qcow2/last-end.ts";
 import { journalPath } from "../../disk/qcow2/journal.ts";
 import { giveToCaller } from "../system/caller.ts";
 
@@ -28,9 +29,10 @@ export class OverlayFolder {
     return existsSync(this.pathOf(file));
   }
 
-  /** Left open by a server that was killed: there is a journal to replay. */
+  /** Left open by a server that was killed, or by a loss of power, which may take the name of the journal with it. */
   wasLeftOpen(file: string): boolean {
-    return existsSync(journalPath(this.pathOf(file)));
+    const path = this.pathOf(file);
+    return existsSync(path) && (existsSync(journalPath(path)) || lastEndOf(path) !== "clean");
   }
 
   /** What files take on the host's disk, in bytes; an absent one takes none. */

@@ -119,6 +119,28 @@ describe("a table is refused when", () => {
     expect(await reasonFor(disk)).toContain("lies over another part");
   });
 
+  test("two data clusters are one in a file that was closed properly", async () => {
+    const disk = await writtenAndClosed();
+    const l2 = l2Of(disk.file);
+    const first = new Uint8Array(8);
+    disk.file.readNow(first, l2);
+    disk.file.write(first, l2 + 16);
+    expect(await reasonFor(disk)).toContain("lies over another part");
+  });
+
+  test("a data cluster lies past the end, where the file may grow to", async () => {
+    const disk = await writtenAndClosed();
+    poke(disk.file, l2Of(disk.file), (1n << 63n) | BigInt(disk.file.sizeBytes()));
+    expect(await reasonFor(disk)).toContain("past the end");
+  });
+
+  test("refcounts are too low beside an entry that cannot be followed", async () => {
+    const disk = await writtenAndClosed();
+    poke(disk.file, l2Of(disk.file), (1n << 62n) | 1n);
+    disk.file.write(new Uint8Array(2), 2 * CLUSTER_BYTES);
+    expect(await reasonFor(disk)).toContain("refcounts are too low");
+  });
+
   test("a data cluster lies over the header", async () => {
     const disk = await writtenAndDirty();
     poke(disk.file, l2Of(disk.file), 1n << 63n);
@@ -148,6 +170,27 @@ describe("a table is refused when", () => {
     expect(again.tryRead(new Uint8Array(1), CLUSTER_BYTES)).toBe(true);
   });
 });
+
+test.each([0, 2, 0xffff])(
+  "a refcount of %i for clusters in use, in a file that was closed properly, gives none of them out again",
+  async (count) => {
+    const disk = await writtenAndClosed();
+    const counts = new DataView(new ArrayBuffer(16));
+    for (let i = 0; i < 8; i += 1) counts.setUint16(2 * i, count);
+    disk.file.write(new Uint8Array(counts.buffer), 2 * CLUSTER_BYTES);
+    const overlay = await open(disk);
+    // What a discard frees is not given out before the next commit: the write takes another cluster.
+    overlay.discard(0, CLUSTER_BYTES);
+    overlay.write(new Uint8Array(CLUSTER_BYTES).fill(2), 0);
+    await overlay.close();
+    const again = await open(disk);
+    for (let cluster = 0; cluster < 4; cluster += 1) {
+      const bytes = new Uint8Array(CLUSTER_BYTES);
+      await again.read(bytes, cluster * CLUSTER_BYTES);
+      expect(bytes.every((byte) => byte === (cluster === 0 ? 2 : 1))).toBe(true);
+    }
+  },
+);
 
 test("whatever bytes of the metadata are changed, opening and reading end in an answer or a DiskError", async () => {
   await fc.assert(
@@ -182,6 +225,14 @@ async function writtenAndDirty(): Promise<SimulatedOverlay> {
   // Replayed, it would mend the damage that these tests do.
   disk.journal = undefined;
   poke(disk.file, AT.incompatible, EXTENDED_L2 | DIRTY);
+  return disk;
+}
+
+async function writtenAndClosed(): Promise<SimulatedOverlay> {
+  const disk = await fresh();
+  const overlay = await open(disk);
+  overlay.write(new Uint8Array(SIZE).fill(1), 0);
+  await overlay.close();
   return disk;
 }
 

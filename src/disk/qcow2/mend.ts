@@ -3,6 +3,7 @@ import { BadImage } from "../disk-error.ts";
 import { bootId } from "../host/boot-id.ts";
 import { openHostFile, type HostFile } from "../host/file.ts";
 import { EntryError } from "./entries.ts";
+import { FieldError } from "./fields.ts";
 import { encodeHeader, HeaderError } from "./header.ts";
 import { checkBackingName, hostFiles, readHeader, recover } from "./open.ts";
 import { removeJournal } from "./journal.ts";
@@ -50,7 +51,8 @@ async function changing<T>(path: string, change: (file: HostFile) => Promise<T>)
   try {
     return await change(file);
   } catch (error) {
-    if (error instanceof HeaderError || error instanceof EntryError) throw new BadImage(path, error.message);
+    if (error instanceof HeaderError || error instanceof EntryError || error instanceof FieldError)
+      throw new BadImage(path, error.message);
     throw error;
   } finally {
     file.close();

@@ -6,6 +6,7 @@ import type { Layer } from "../layer.ts";
 import { ClusterAllocator, readRefcountTable, refcountBlockAt } from "./allocator.ts";
 import { EntryError } from "./entries.ts";
 import { decodeHeader, encodeHeader, HEADER_AREA_BYTES, HeaderError, type Qcow2Header } from "./header.ts";
+import { FieldError } from "./fields.ts";
 import { Journal, journalPath, readJournal } from "./journal.ts";
 import { endOf } from "./last-end.ts";
 import { overlaysIn } from "./mapped-disk.ts";
@@ -14,6 +15,7 @@ import { OverlayMetadata } from "./metadata.ts";
 import { Overlay } from "./overlay.ts";
 import { ReadsUnderWay } from "./reads-under-way.ts";
 import { rebuildRefcounts, type Recovery } from "./recover.ts";
+import { refcountsAgree } from "./verify.ts";
 import {
   CLUSTER_BYTES,
   hostOffset,
@@ -92,7 +94,7 @@ export async function openOverlayFiles(files: OverlayFiles, options: OpenOptions
     return await takeIntoUse(files, header, options.backing?.layer, recovery);
   } catch (error) {
     file.close();
-    if (error instanceof HeaderError || error instanceof EntryError)
+    if (error instanceof HeaderError || error instanceof EntryError || error instanceof FieldError)
       throw new BadImage(file.path, error.message);
     throw error;
   }
@@ -126,10 +128,16 @@ function show(name: string | undefined): string {
   return name === undefined ? "nothing" : JSON.stringify(name);
 }
 
-/** Makes a file that was left open one that can be used: replays its journal when the machine ran on, and counts anew. */
+/**
+ * Makes a file that was left open one that can be used: replays its journal when the machine ran on, and counts anew.
+ * One that was closed properly is looked at, and counted anew when it must be.
+ */
 export async function recover(files: OverlayFiles, header: Qcow2Header): Promise<Recovery> {
   const end = endOf(header, files.bootId);
-  if (end === "clean") return { kind: end };
+  if (end === "clean") {
+    await verify(files.file, header);
+    return { kind: end };
+  }
   const isThere = end === "killed" && header.owner !== undefined;
   const replayed = isThere ? await replay(files, header, header.owner.journalId) : 0;
   const endCluster = Math.ceil(files.file.sizeBytes() / CLUSTER_BYTES);
@@ -140,6 +148,14 @@ export async function recover(files: OverlayFiles, header: Qcow2Header): Promise
   );
   await files.file.sync();
   return end === "killed" ? { kind: end, replayed, leaksFreed } : { kind: end, leaksFreed };
+}
+
+async function verify(file: HostFile, header: Qcow2Header): Promise<void> {
+  const endCluster = Math.ceil(file.sizeBytes() / CLUSTER_BYTES);
+  const tables = await readL1Table(file, header.l1Offset, header.l1Entries, endCluster);
+  if (await refcountsAgree(file, header, tables)) return;
+  await rebuildRefcounts(file, header, tables);
+  await file.sync();
 }
 
 /** Applies the journal through a commit of its own, in the same order as any other. */

@@ -29,7 +29,7 @@ export type Recovery =
   | { readonly kind: "power-loss"; readonly leaksFreed: number };
 
 /** A set of clusters of the file, one bit each: 16 MiB for a file of 16 TiB. */
-class ClusterSet {
+export class ClusterSet {
   readonly #bits: Uint8Array;
 
   constructor(private readonly clusters: number) {
@@ -60,6 +60,16 @@ class ClusterSet {
   }
 }
 
+/** The clusters that the header and the tables it names take. Throws an `EntryError` when they overlap. */
+export function fixedClusters(file: HostFile, header: Qcow2Header): ClusterSet {
+  const used = new ClusterSet(Math.ceil(file.sizeBytes() / CLUSTER_BYTES));
+  used.take(0, "the header");
+  used.take(hostClusterAt(header.refcountTableOffset), "the refcount table");
+  const l1Clusters = Math.ceil((header.l1Entries * L1_ENTRY_BYTES) / CLUSTER_BYTES);
+  for (let i = 0; i < l1Clusters; i += 1) used.take(hostClusterAt(header.l1Offset) + i, "the L1 table");
+  return used;
+}
+
 /**
  * Rebuilds the refcounts from the tables and cuts off what nothing uses at the end of the file. Nothing is synced.
  * Returns how many clusters were counted and not used. Throws an `EntryError` on damage that no crash leaves.
@@ -70,11 +80,7 @@ export async function rebuildRefcounts(
   tables: readonly HostCluster[],
 ): Promise<number> {
   const fileClusters = Math.ceil(file.sizeBytes() / CLUSTER_BYTES);
-  const used = new ClusterSet(fileClusters);
-  used.take(0, "the header");
-  used.take(hostClusterAt(header.refcountTableOffset), "the refcount table");
-  const l1Clusters = Math.ceil((header.l1Entries * L1_ENTRY_BYTES) / CLUSTER_BYTES);
-  for (let i = 0; i < l1Clusters; i += 1) used.take(hostClusterAt(header.l1Offset) + i, "the L1 table");
+  const used = fixedClusters(file, header);
   await takeTablesAndData(file, tables, used);
 
   // A block that lost the race with a loss of power is no block: its place is then taken anew below.
