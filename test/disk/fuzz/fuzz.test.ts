@@ -11,7 +11,7 @@ const PLANTED = join(import.meta.dir, "planted");
 const isLong = process.env["PINETBOOT_LONG"] === "1";
 /** Another seed in each long run; the same in CI, where a failure is to be the change's own. */
 const SEED = isLong ? Date.now() % 2 ** 31 : 514;
-const SECONDS = isLong ? 300 : 8;
+const SECONDS = isLong ? 300 : 5;
 /** Counted in runs, so that a busy machine finds it too; most take a tenth. */
 const PLANTED_RUNS = 6000;
 const PLANTED_SECONDS = 60;
