@@ -5,6 +5,8 @@ export interface Suite {
   readonly about: string;
   /** Command lines of which each must succeed; `bun test` ones are counted by their own report. */
   readonly steps: readonly Step[];
+  /** What `npm run test:long` does more of, in words. */
+  readonly long?: string;
   /** It keeps every core busy by itself, or others need what it makes: nothing runs beside it. */
   readonly alone?: true;
   /** It takes longest of those that run side by side: it starts first, so that the others fit beside it. */
@@ -39,11 +41,16 @@ export const SUITES: readonly Suite[] = [
   {
     name: "unit",
     about: "codecs, machines and models beside their sources",
+    long: "6000 histories of an overlay on a simulated disk with kills, losses of power and a full disk (100 in npm test)",
     steps: [tests("src", "test/sim")],
   },
   {
     name: "disk",
-    about: "layers and images against qemu-img, kill -9 and a full disk",
+    about:
+      "layers and images against QEMU's programs; kill -9, losses of power, full, failing and slow disks",
+    long:
+      "200 kills of the server and 200 of a bare overlay (20, 25); 5 machines that lose power, looked at as of 55 moments " +
+      "(1, 5); 1200 histories cut at every boundary of a write (30); 5 minutes of fuzzing overlay files (5 s)",
     steps: [tests("test/disk", "test/images")],
   },
   {
@@ -52,7 +59,12 @@ export const SUITES: readonly Suite[] = [
     steps: [tests("test/dhcp")],
   },
   { name: "tftp", about: "real TFTP clients, also through a lossy wire", steps: [tests("test/tftp")] },
-  { name: "iscsi", about: "libiscsi, QEMU and the Linux initiator", steps: [tests("test/iscsi")] },
+  {
+    name: "iscsi",
+    about: "libiscsi, QEMU and the Linux initiator",
+    long: "5 minutes of fuzzing each parser (3 s)",
+    steps: [tests("test/iscsi")],
+  },
   {
     name: "interop",
     about: "Linux, QEMU, iPXE, UEFI and a client of a microcontroller's size on the whole server",
@@ -61,6 +73,7 @@ export const SUITES: readonly Suite[] = [
   {
     name: "server",
     about: "the command line, the API and the whole server",
+    long: "40 kills in the midst of what can be done with a session, 100 while it is snapshotted live (3, 5)",
     steps: [tests("test/appliance", "test/cli")],
   },
   {

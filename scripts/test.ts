@@ -31,6 +31,7 @@ if (chosen.some((suite) => suite.name !== "check" && suite.name !== "unit"))
 const outcomes = await runInLanes(chosen, async (suite) => {
   const name = suite.name.padEnd(NAME_WIDTH);
   console.log(`\n=== ${suite.name}: ${suite.about}`);
+  if (long && suite.long !== undefined) console.log(`=== ${suite.name}, the long run: ${suite.long}`);
   // Two suites speak at once: each line says whose it is.
   const onLine =
     suite.alone || chosen.length === 1 ? undefined : (line: string) => console.log(`${name}| ${line}`);
