@@ -138,8 +138,12 @@ async function importAndSay(
     return;
   }
   const size = `${formatSize(image.size_bytes)}, id ${image.id.slice(0, 12)}`;
-  const there = job.already_there ? "was in the library already" : "is in the library";
-  console.log(`${image.names.join(", ") || image.name} ${there}: ${size}`);
+  const names = image.names.join(", ") || image.name;
+  console.log(
+    job.already_there
+      ? `The library has this image already, nothing was stored: ${names} (${size})`
+      : `${names} is in the library: ${size}`,
+  );
 }
 
 /** Sends standard input. When the import fails before its end, its own words are what is said. */
