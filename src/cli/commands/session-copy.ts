@@ -1,7 +1,7 @@
 /** `pinetboot session commit` and `export`. */
 import { resolve } from "node:path";
 import { buildCommand } from "@stricli/core";
-import { EXPORT_FORMATS, formatSize } from "../../appliance/index.ts";
+import { ApplianceError, EXPORT_FORMATS, formatSize } from "../../appliance/index.ts";
 import { ImageInfoSchema, JobSchema } from "../../web/index.ts";
 import { call, withApi } from "../backend.ts";
 import { exportFlags, formatOf, type ExportFlags } from "../export-flags.ts";
@@ -26,12 +26,21 @@ const choiceFlags = {
   },
   lun: {
     kind: "parsed",
-    parse: Number,
+    parse: lunNumber,
     brief: "Which disk of the session (default: 0)",
     placeholder: "number",
     optional: true,
   },
 } as const;
+
+function lunNumber(word: string): number {
+  if (/^\d{1,3}$/.test(word)) return Number(word);
+  throw new ApplianceError(
+    "bad-request",
+    `"${word}" is not the number of a disk`,
+    "They are counted from 0.",
+  );
+}
 
 function choiceOf({ snapshot, lun }: ChoiceFlags): object {
   return { ...(snapshot !== undefined && { snapshot }), ...(lun !== undefined && { lun }) };
