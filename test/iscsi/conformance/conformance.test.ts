@@ -11,6 +11,7 @@ import { type Served, TARGET, serve } from "../../../src/iscsi-target/testing/se
 import { describeWith } from "../../support/tools.ts";
 import { DISKS, type Disk, LOGIN, NEED_LEAVE_TO_WRITE } from "./disks.ts";
 import { type TgtResults, excusedTests, report, skipReason } from "./report.ts";
+import { SessionOfPinetboot } from "./pinetboot.ts";
 import { TGT_NEEDS, type Tgt, startTgt } from "./tgt.ts";
 import { CONFORMANCE_NEEDS, type ConformanceTool, type TestResult, conformanceTool } from "./tool.ts";
 
@@ -29,15 +30,19 @@ function failing(results: readonly TestResult[]): TestResult[] {
 describeWith(CONFORMANCE_NEEDS, "the conformance suite of libiscsi", () => {
   let tool: ConformanceTool;
   const servers: Served[] = [];
+  const pinetboot = new SessionOfPinetboot(SIZE);
   /** All disks at once: each run waits for its answers most of the time. */
   const runs = new Map<Disk, Promise<readonly TestResult[]>>();
 
-  const runDisk = async (disk: Disk): Promise<readonly TestResult[]> => {
-    const device = new RamDevice(SIZE, { readOnly: disk.readOnly ?? false });
-    const served = await serve({ ...disk.options, device });
+  const serveInMemory = async ({ options, readOnly }: Disk): Promise<string> => {
+    if (options === "pinetboot") throw new Error("that is another server's");
+    const served = await serve({ ...options, device: new RamDevice(SIZE, { readOnly: readOnly === true }) });
     servers.push(served);
-    const login = disk.options.auth ? `${LOGIN.user}%${LOGIN.secret}@` : "";
-    const url = `iscsi://${login}127.0.0.1:${served.port}/${TARGET}/0`;
+    const login = options.auth ? `${LOGIN.user}%${LOGIN.secret}@` : "";
+    return `iscsi://${login}127.0.0.1:${served.port}/${TARGET}/0`;
+  };
+  const runDisk = async (disk: Disk): Promise<readonly TestResult[]> => {
+    const url = disk.options === "pinetboot" ? await pinetboot.start() : await serveInMemory(disk);
     const results: TestResult[] = [];
     for (const name of tool.names)
       results.push(await tool.run(name, [url, url], !disk.readOnly || NEED_LEAVE_TO_WRITE.test(name)));
@@ -52,7 +57,7 @@ describeWith(CONFORMANCE_NEEDS, "the conformance suite of libiscsi", () => {
 
   afterAll(async () => {
     await Promise.all(runs.values());
-    await Promise.all(servers.map(({ server }) => server.stop()));
+    await Promise.all([pinetboot.stop(), ...servers.map(({ server }) => server.stop())]);
   }, RUN_TIMEOUT_MS);
 
   test("has the tests that are counted here", () => {

@@ -11,7 +11,8 @@ export interface Excuse {
 
 export interface Disk {
   readonly name: string;
-  readonly options: Omit<ServeOptions, "device">;
+  /** Of a disk in memory that the target alone serves, or a session of the whole server. */
+  readonly options: Omit<ServeOptions, "device"> | "pinetboot";
   readonly readOnly?: true;
   /** What passed when this was written: fewer is a loss. */
   readonly passes: number;
@@ -45,9 +46,13 @@ const WITHOUT_WRITES: readonly Excuse[] = [
   },
 ];
 
-/** The first is what the appliance serves. */
 export const DISKS: readonly Disk[] = [
-  { name: "thin, 512-byte blocks", options: {}, passes: 203, excuses: [] },
+  {
+    name: "a session of pinetboot: an overlay over an image",
+    options: "pinetboot",
+    passes: 205,
+    excuses: [],
+  },
   {
     name: "thin, 512-byte blocks in physical ones of 4096",
     options: { unit: { physicalBlockSizeBytes: 4096 } },

@@ -43,7 +43,7 @@ const SKIP_REASONS: readonly SkipReason[] = [
       "WRITE SAME without a number of blocks would go on to the end of the disk; it is refused, and VPD page B0h says so " +
       "(WSNZ).",
   },
-  { says: /CHAP_A=5/, why: "This disk has no login; the removable one has." },
+  { says: /CHAP_A=5/, why: "This disk has no login; others have." },
   { says: /--dataloss flag/, why: "Writes, which the tool may not on a disk that is read-only." },
 ];
 
@@ -64,7 +64,8 @@ export function report({ tool, disks, tgt }: RunResults): string {
     "",
     ...table(disks, tgt),
     "",
-    "The first disk is what pinetboot serves. Excused is what the tool itself does wrong; it is listed below.",
+    "The first disk is what pinetboot serves, from its own server; the others are disks in memory behind the target alone.",
+    "Excused is what the tool itself does wrong; it is listed below.",
     "The tool may destroy data (`-d -S`) on every disk but the read-only one, where it may only in the tests that it gives up",
     "otherwise before anything is sent.",
     "",
