@@ -43,6 +43,7 @@ test("what a list says of an image is read, and what it does not say is not inve
       devices: ["pi4-64bit"],
       random: true,
     }),
+    os("Odd", { extract_size: "100", devices: null, release_date: 20260101, description: 5 }),
     os("Bare", { extract_sha256: "", extract_size: 0, image_download_sha256: "not a sum" }),
   ]);
   expect(entries).toMatchObject([
@@ -57,6 +58,7 @@ test("what a list says of an image is read, and what it does not say is not inve
       devices: ["pi4-64bit"],
       everFetched: null,
     },
+    { name: "odd", imageBytes: null, devices: [], releaseDate: null, description: "" },
     { name: "bare", imageSha256: null, sourceSha256: null, imageBytes: null, devices: [] },
   ]);
 });

@@ -20,19 +20,19 @@ const Ours = z.object({
 
 export const EntrySchema = z.object({
   name: Text.min(1),
-  description: Text.optional(),
-  url: Text.optional(),
-  extract_size: Size.optional(),
-  extract_sha256: Text.optional(),
-  image_download_size: Size.optional(),
-  image_download_sha256: Text.optional(),
-  release_date: Text.optional(),
-  init_format: Text.nullish(),
-  architecture: Text.optional(),
-  devices: Tags.optional(),
-  subitems: z.array(z.unknown()).optional(),
-  subitems_url: Text.optional(),
-  pinetboot: Ours.optional(),
+  description: Text.optional().catch(undefined),
+  url: Text.optional().catch(undefined),
+  extract_size: Size.optional().catch(undefined),
+  extract_sha256: Text.optional().catch(undefined),
+  image_download_size: Size.optional().catch(undefined),
+  image_download_sha256: Text.optional().catch(undefined),
+  release_date: Text.optional().catch(undefined),
+  init_format: Text.nullish().catch(undefined),
+  architecture: Text.optional().catch(undefined),
+  devices: Tags.optional().catch(undefined),
+  subitems: z.array(z.unknown()).optional().catch(undefined),
+  subitems_url: Text.optional().catch(undefined),
+  pinetboot: Ours.optional().catch(undefined),
 });
 export type ListedEntry = z.infer<typeof EntrySchema>;
 
