@@ -85,8 +85,11 @@ async function compareCounts(
   const bytes = new Uint8Array(counts.buffer);
   for (let first = 0; first < fileClusters; first += REFCOUNTS_PER_BLOCK) {
     const block = blocks.get(first / REFCOUNTS_PER_BLOCK);
-    if (block === undefined) bytes.fill(0);
-    else await file.read(bytes, hostOffset(block));
+    if (block === undefined) {
+      found.tooLow ||= used.hasAny(first, REFCOUNTS_PER_BLOCK);
+      continue;
+    }
+    await file.read(bytes, hostOffset(block));
     const clusters = Math.min(REFCOUNTS_PER_BLOCK, fileClusters - first);
     for (let i = 0; i < clusters; i += 1) {
       const count = counts.getUint16(i * REFCOUNT_BYTES);
