@@ -114,6 +114,6 @@ test("a session that is removed takes its reservations along", async () => {
   const host = await logIn(A);
   expect(await out(host, REGISTER, NO_KEY, A.key, KEEP)).toBe(GOOD);
   const path = `${server.ready.http}/api/sessions/${session.id}`;
-  expect((await fetch(path, { method: "DELETE" })).status).toBe(204);
+  expect((await fetch(`${path}?force=true`, { method: "DELETE" })).status).toBe(204);
   expect((await fetch(path)).status).toBe(404);
 });
