@@ -61,7 +61,7 @@ export const SUITES: readonly Suite[] = [
   { name: "tftp", about: "real TFTP clients, also through a lossy wire", steps: [tests("test/tftp")] },
   {
     name: "iscsi",
-    about: "libiscsi, QEMU and the Linux initiator",
+    about: "libiscsi and its conformance suite, QEMU, hostile initiators, fuzz",
     long: "5 minutes of fuzzing each parser (3 s)",
     steps: [tests("test/iscsi")],
   },
