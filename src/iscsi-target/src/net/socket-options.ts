@@ -11,8 +11,8 @@ export type ReceiveRoom = keyof typeof ROOM_BYTES;
 const ROOM_BYTES = {
   /** Nobody knows yet who it is, and there may be thousands. */
   stranger: 128 * 1024,
-  /** Two writes of 256 KiB: with less a writer is stopped and woken again and again while its data is put away. */
-  session: 512 * 1024,
+  /** Four writes of 256 KiB: with less a writer is stopped and woken again and again while its data is put away. */
+  session: 1024 * 1024,
 } as const satisfies Record<string, number>;
 
 export function setReceiveRoom(socket: object, room: ReceiveRoom): void {
