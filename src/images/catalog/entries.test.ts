@@ -82,12 +82,15 @@ test("lists within lists are read, in the file and linked from it, by whole and 
 });
 
 test("a linked list that cannot be had, or that nothing protects, is left out with a word", async () => {
-  const { entries, troubles } = await read([
-    { name: "Gone", subitems_url: "gone.json" },
-    { name: "Plain", subitems_url: "http://example.org/plain.json" },
-    { name: "Local", subitems_url: "file:///etc/passwd" },
-    os("There"),
-  ]);
+  const { entries, troubles } = await read(
+    [
+      { name: "Gone", subitems_url: "gone.json" },
+      { name: "Plain", subitems_url: "http://example.org/plain.json" },
+      { name: "Local", subitems_url: "file:///etc/passwd" },
+      os("There"),
+    ],
+    { "http://example.org/plain.json": [os("Unprotected")] },
+  );
   expect(entries.map(({ name }) => name)).toEqual(["there"]);
   expect(troubles).toHaveLength(3);
 });
