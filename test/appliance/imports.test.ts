@@ -275,7 +275,8 @@ test("the memory of the server does not grow with an upload", async () => {
     `head -c 1G /dev/zero | curl -sS -T - '${live.ready.http}/api/images/upload?file=zeros.img'`,
   ]);
   expect(ImageSchema.parse(JSON.parse(sent.stdout)).size_bytes).toBe(2 ** 30);
-  expect(rss() - before).toBeLessThan(250);
+  // Two threads and their rings; a GiB in memory would be far above.
+  expect(rss() - before).toBeLessThan(400);
 });
 
 /** A list as Imager's repositories have them, with one image in it. */

@@ -57,13 +57,15 @@ export class Upload {
     clearTimeout(this.#idle);
     try {
       for await (const chunk of body) {
-        if (this.sizeBytes !== undefined && this.#receivedBytes + chunk.byteLength > this.sizeBytes)
+        // The import takes the chunk away: its length is gone afterwards.
+        const { byteLength } = chunk;
+        if (this.sizeBytes !== undefined && this.#receivedBytes + byteLength > this.sizeBytes)
           throw new ApplianceError(
             "bad-request",
             `More than the ${this.sizeBytes} bytes that were announced came`,
           );
         await this.#writer.write(chunk);
-        this.#receivedBytes += chunk.byteLength;
+        this.#receivedBytes += byteLength;
       }
       if (this.sizeBytes !== undefined && this.#receivedBytes < this.sizeBytes) return;
       this.#ended = true;

@@ -107,8 +107,11 @@ function startHasher(worker: Worker, onFailure: (error: ImageError) => void): Wo
 
 async function handOver(reader: ReadableStreamDefaultReader<Uint8Array>, worker: Worker): Promise<void> {
   const { done, value } = await reader.read();
-  const message: ToWorker = done ? { type: "end" } : { type: "chunk", bytes: value };
-  tell(worker, message);
+  if (done) return tell(worker, { type: "end" });
+  const message: ToWorker = { type: "chunk", bytes: value };
+  // Handed over rather than copied, so that neither thread has garbage to collect.
+  const whole = value.buffer instanceof ArrayBuffer && value.byteLength === value.buffer.byteLength;
+  worker.postMessage(message, whole ? [value.buffer] : []);
 }
 
 function tell(worker: Worker, message: ToWorker): void {
