@@ -35,6 +35,19 @@ test("every Pi has a host name and a machine id of its own, the same at each boo
   expect(line).toEndWith(` systemd.hostname=pi-8d3fa2c1 systemd.machine_id=${first?.machineId}`);
 });
 
+test("the settings of the session that a Pi boots from come before its own", () => {
+  database.sqlite.run("PRAGMA foreign_keys = OFF");
+  customiser.set("pi", "8d3fa2c1", { hostname: "kitchen" });
+  customiser.set("session", "abc", { hostname: "lab" });
+  customiser.set("session", "def", { locale: "de_DE.UTF-8" });
+  expect(customiser.bootNames("8d3fa2c1", "abc")?.hostname).toBe("lab");
+  expect(customiser.bootNames("8d3fa2c1", "def")?.hostname).toBe("kitchen");
+  expect(customiser.bootNames("8d3fa2c1", "none")?.hostname).toBe("kitchen");
+  customiser.set("pi", "8d3fa2c1", { keepNames: true });
+  expect(customiser.bootNames("8d3fa2c1", "abc")?.hostname).toBe("lab");
+  expect(customiser.bootNames("8d3fa2c1", "def")).toBeUndefined();
+});
+
 test("a Pi's settings name it, follow it to its better key, and go when they are taken back", () => {
   customiser.set("pi", "dc:a6:32:01:36:c2", { hostname: "kitchen" });
   customiser.movePi("dc:a6:32:01:36:c2", "8d3fa2c1");

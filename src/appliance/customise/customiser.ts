@@ -44,17 +44,18 @@ export class Customiser {
     this.#store.set("pi", from, undefined);
   }
 
-  /** The names that the Pi's kernel is told; undefined for one that is to have those of its image. */
-  bootNames(pi: string): BootNames | undefined {
-    const settings = this.#store.get("pi", pi);
-    return settings?.keepNames ? undefined : namesOf(pi, settings?.hostname);
+  /** The names that the Pi's kernel is told (`session` is what it boots from); undefined to keep those of its image. */
+  bootNames(pi: string, session?: string): BootNames | undefined {
+    const own = session === undefined ? undefined : this.#store.get("session", session);
+    const { keepNames, hostname } = merged(this.#store.get("pi", pi), own);
+    return keepNames ? undefined : namesOf(pi, hostname);
   }
 
   readonly prepare: DiskPreparer = (session, { lun }) => {
     if (lun !== BOOT_LUN) return undefined;
     const own = this.#store.get("session", session.id);
     const ofPi = session.pi === null ? undefined : this.#store.get("pi", session.pi);
-    const settings: Customisation = { ...ofPi, ...own };
+    const settings = merged(ofPi, own);
     const isWanted = own !== undefined || ofPi !== undefined;
     // A disk of nobody in particular stays as its image is, unless somebody wants otherwise.
     if (!isWanted && session.pi === null) return undefined;
@@ -112,4 +113,9 @@ export class Customiser {
         "Use a release with cloud-init (2025-11 or later); user, password and SSH are taken over the network too.",
       );
   }
+}
+
+/** A session's settings before its Pi's; its host name also before the wish of the Pi to have none of its own. */
+function merged(ofPi: Customisation | undefined, own: Customisation | undefined): Customisation {
+  return { ...ofPi, ...own, ...(own?.hostname !== undefined && { keepNames: undefined }) };
 }

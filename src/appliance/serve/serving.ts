@@ -151,7 +151,11 @@ export async function startServing(appliance: Appliance, options: ServeOptions):
               shim: (): ShimBundle | undefined => keeper.bundle,
               leaseMac: (address) => leases.macOf(address),
               reportPort: () => report?.port ?? options.reportPort,
-              names: (pi) => appliance.customiser.bootNames(pi),
+              names: (pi, image) =>
+                appliance.customiser.bootNames(
+                  pi,
+                  image === undefined ? undefined : sessions.ofPi(pi, image)?.id,
+                ),
             }),
           );
     if (tftp) stops.push(() => tftp.close());

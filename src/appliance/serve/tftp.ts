@@ -20,8 +20,8 @@ export interface TftpOptions {
   /** The address that a client without a name has by our own leases. */
   readonly leaseMac: (address: string) => string | undefined;
   readonly reportPort: () => number;
-  /** What the kernel of that Pi is told of its names. */
-  readonly names: (pi: string) => BootNames | undefined;
+  /** What the kernel of that Pi is told of its names, when it boots that image (by its id). */
+  readonly names: (pi: string, image: string | undefined) => BootNames | undefined;
 }
 
 /** Trees kept: one per Pi and address of ours; each holds little but its command line. */
@@ -41,7 +41,8 @@ export function startTftp(options: TftpOptions): Promise<TftpServer> {
       const file = parseRequestedFile(request.path);
       const { pi, plan } = identify(options, file, request.client.address);
       if (pi && plan.kind === "ignore") return new TftpError("access-violation", plan.reason);
-      const tree = trees.for(request.localAddress, pi && options.names(pi.key));
+      const image = plan.kind === "boot" ? plan.assignment.image : undefined;
+      const tree = trees.for(request.localAddress, pi && options.names(pi.key, image));
       if (!tree) return new TftpError("not-defined", "the boot shim is not there yet");
       return tree.get(file.path) ?? new TftpError("file-not-found", "no such file");
     },
