@@ -22,6 +22,8 @@ export class SimulatedFile implements HostFile {
   #syncing = new Set<number>();
   /** Pages that may still be taken; a write that needs more writes what fits and throws ENOSPC. */
   freePages = Number.POSITIVE_INFINITY;
+  /** Writes fail with EIO. */
+  writesFail = false;
   /** The next sync fails with EIO. */
   failNextSync = false;
   /** `tryRead` answers false, so that the asynchronous way is taken. */
@@ -60,6 +62,7 @@ export class SimulatedFile implements HostFile {
   }
 
   write(data: Uint8Array, offset: number): void {
+    if (this.writesFail) throw new DiskError("EIO", "the simulated disk failed");
     this.#eachPart(offset, data.byteLength, (page, within, done, length) => {
       this.#passPage(done, length, data.byteLength);
       let bytes = this.#pages.get(page);

@@ -354,6 +354,31 @@ describe("at the moments that dice rarely hit", () => {
   });
 });
 
+test.each(["file", "journal"] as const)(
+  "a write that the disk of the %s fails harms nothing, and the next one is taken",
+  async (which) => {
+    const disk = await SimulatedOverlay.create({ sizeBytes: 2 * CLUSTER_BYTES });
+    const overlay = await disk.open();
+    overlay.write(filled(8, 1), 0);
+    const failing = which === "file" ? disk.file : disk.journal;
+    if (!failing) throw new Error("an open overlay has a journal");
+    failing.writesFail = true;
+    expect(() => overlay.write(filled(8, 2), CLUSTER_BYTES)).toThrow(
+      expect.objectContaining({ code: "EIO" }),
+    );
+    failing.writesFail = false;
+    const bytes = new Uint8Array(CLUSTER_BYTES + 8 * SECTOR);
+    await overlay.read(bytes, 0);
+    expect([tagOf(bytes, 0), tagOf(bytes, SECTORS_PER_CLUSTER)]).toEqual([1, 0]);
+    overlay.write(filled(8, 3), CLUSTER_BYTES);
+    await overlay.close();
+    await expectClean(disk.file);
+    const again = await disk.open();
+    await again.read(bytes, 0);
+    expect([tagOf(bytes, 0), tagOf(bytes, SECTORS_PER_CLUSTER)]).toEqual([1, 3]);
+  },
+);
+
 test("after a sync that failed nothing is written or flushed until the overlay is opened again", async () => {
   const disk = await SimulatedOverlay.create({ sizeBytes: CLUSTER_BYTES });
   const overlay = await disk.open();

@@ -103,7 +103,7 @@ echo 20 > /proc/sys/vm/dirty_writeback_centisecs
 echo 50 > /proc/sys/vm/dirty_expire_centisecs
 export HOME=/run
 ${syncsLie ? "export LD_PRELOAD=/tools/no-sync.so" : ""}
-/tools/bun /tools/server.js serve --data /data/pinetboot --dhcp off --tftp-port 0 --iscsi-port 3260 \\
+/tools/bun /tools/server/main.js serve --data /data/pinetboot --dhcp off --tftp-port 0 --iscsi-port 3260 \\
   --report-port 0 --http 127.0.0.1:0 --no-shim-build --log json
 `;
 
@@ -116,7 +116,7 @@ async function makeTools(tree: string, image: string): Promise<void> {
     "build",
     join(ROOT, "src/cli/main.ts"),
     "--target=bun",
-    `--outfile=${join(tree, "server.js")}`,
+    `--outdir=${join(tree, "server")}`,
   );
   const source = join(tree, "no-sync.c");
   await writeFile(source, "int fsync(int fd) { return fd < 0; }\nint fdatasync(int fd) { return fd < 0; }\n");
