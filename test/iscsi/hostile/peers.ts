@@ -62,10 +62,14 @@ export async function dialFrom(port: number, address: string): Promise<{ readonl
   const socket = connect({ host: "127.0.0.1", port, localAddress: address });
   dialled.push({ cut: () => socket.destroy() });
   const { promise: settled, resolve } = Promise.withResolvers<void>();
-  const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+  const { promise: closed, resolve: close } = Promise.withResolvers<void>();
   socket.once("connect", resolve);
   // A connection that is refused when it is accepted is reset, perhaps before it is known here.
-  socket.once("error", () => resolve());
+  for (const event of ["error", "close"] as const)
+    socket.once(event, () => {
+      resolve();
+      close();
+    });
   socket.resume();
   await settled;
   return { closed };
