@@ -6,8 +6,8 @@
  *      ^                  |
  *      +--child fails-----+   (said with the remedy; `pinetboot shim build` beside us is noticed)
  */
-import { setPriority } from "node:os";
 import { z } from "zod";
+import { lowerPriority } from "../../disk/host/priority.ts";
 import { findShim, type ShimBundle } from "../../shim/index.ts";
 import type { ShimState } from "../decide.ts";
 import { wordsOf } from "../errors.ts";
@@ -104,7 +104,7 @@ export class ShimKeeper {
     this.#status = { state: "building", step: null, fraction: 0, etaSeconds: null };
     this.#say("start", "No boot shim is cached: building it (Pis are answered when it is there)");
     this.#child = Bun.spawn([...command], { stdin: "pipe", stdout: "pipe", stderr: "pipe" });
-    setPriority(this.#child.pid, BUILD_NICENESS);
+    lowerPriority(this.#child.pid, BUILD_NICENESS);
     void this.#follow(this.#child).catch((error: unknown) => this.#failed(wordsOf(error), undefined));
   }
 

@@ -1,6 +1,7 @@
 /** A disk as a stream of bytes: raw, or packed by the `xz` program. Reads go to the thread pool, packing to a child. */
-import { constants, setPriority } from "node:os";
+import { constants } from "node:os";
 import { DiskError } from "../disk-error.ts";
+import { lowerPriority } from "../host/priority.ts";
 import type { Layer } from "../layer.ts";
 import { contentRuns, type ContentRun } from "./content.ts";
 import { withEta, type ExportProgress } from "./progress.ts";
@@ -81,7 +82,7 @@ function startXz(): Bun.Subprocess<"pipe", "pipe", "pipe"> {
   try {
     const child = Bun.spawn(XZ, { stdin: "pipe", stdout: "pipe", stderr: "pipe" });
     // Sessions come first.
-    setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
+    lowerPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
     return child;
   } catch (cause) {
     throw new DiskError("ENOENT", "the program xz is not installed (on Debian: apt install xz-utils)", {

@@ -1,4 +1,5 @@
-/** Work that may wait: a thread that steps back behind the one that answers the sessions. */
+/** Work that may wait: a thread or a child that steps back behind the thread that answers the sessions. */
+import { getPriority, setPriority } from "node:os";
 import { dlopen, FFIType } from "bun:ffi";
 
 const PRIO_PROCESS = 0;
@@ -22,4 +23,12 @@ export function lowerThreadPriority(): void {
       if (!(error instanceof Error)) throw error;
     }
   }
+}
+
+/**
+ * Lowers a child's priority to a niceness. One that is as low already is left alone: a server that was itself started at
+ * a lower priority may not raise a child's. Throws the system's error when there is no such process.
+ */
+export function lowerPriority(pid: number, niceness: number): void {
+  if (getPriority(pid) < niceness) setPriority(pid, niceness);
 }
