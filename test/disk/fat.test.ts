@@ -27,7 +27,8 @@ let images = 0;
 
 function run(...command: string[]): Uint8Array {
   const { exitCode, stdout, stderr } = Bun.spawnSync(command, {
-    env: { ...process.env, MTOOLS_SKIP_CHECK: "1" },
+    // Names are UTF-8, whatever the machine's language is.
+    env: { ...process.env, MTOOLS_SKIP_CHECK: "1", LC_ALL: "C.UTF-8" },
   });
   if (exitCode !== 0)
     throw new Error(`${command.join(" ")}: ${exitCode}\n${stdout.toString()}${stderr.toString()}`);
