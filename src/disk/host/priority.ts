@@ -25,10 +25,26 @@ export function lowerThreadPriority(): void {
   }
 }
 
+/** The kernel's words for a child that we may not touch. */
+const NOT_OURS: ReadonlySet<string> = new Set(["EPERM", "EACCES"]);
+
 /**
- * Lowers a child's priority to a niceness. One that is as low already is left alone: a server that was itself started at
- * a lower priority may not raise a child's. Throws the system's error when there is no such process.
+ * Lowers a child's priority to a niceness, where that is allowed: a server that was itself started lower may not raise it,
+ * and one that gave its rights away may not touch a child of root, which gets them all back (cap_safe_nice in the kernel).
+ * The child's work is done all the same. Throws the system's error when there is no such process.
  */
 export function lowerPriority(pid: number, niceness: number): void {
-  if (getPriority(pid) < niceness) setPriority(pid, niceness);
+  try {
+    if (getPriority(pid) < niceness) setPriority(pid, niceness);
+  } catch (error) {
+    const code = error instanceof Error && "info" in error ? codeOf(error.info) : undefined;
+    if (code === undefined || !NOT_OURS.has(code)) throw error;
+  }
+}
+
+/** Of a SystemError: what the failing call said. */
+function codeOf(info: unknown): string | undefined {
+  return typeof info === "object" && info !== null && "code" in info && typeof info.code === "string"
+    ? info.code
+    : undefined;
 }
