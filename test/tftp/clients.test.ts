@@ -117,11 +117,13 @@ describeWith(["root", "tftp", "curl", "atftp", "busybox"], "real TFTP clients", 
       for (const setting of settings.split(" ")) await sysctl(net.server, `net.ipv4.neigh.eth0.${setting}`);
       writeFileSync(join(net.folder, "slow"), randomBytes(800_000));
       net.events.length = 0;
+      const begun = performance.now();
       const fetched = fetches("far", (remote, local) => curl(512, remote, local), "slow");
       await until(() => net.events.some(({ kind }) => kind === "progress"));
       await sysctl(net.far, "net.ipv4.conf.eth0.arp_ignore=8");
       await fetched;
-      expect(net.events.find((e) => e.kind === "done")?.ms).toBeGreaterThan(2000);
+      // Long enough that the kernel had doubts. The server's own account comes when the last word was heard, if it was.
+      expect(performance.now() - begun).toBeGreaterThan(2000);
     });
   });
 });
