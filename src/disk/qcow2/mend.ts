@@ -1,4 +1,4 @@
-/** Small changes to an overlay that nobody has open: mending what an unclean end left, and naming another backing file. */
+/** Mends an overlay that nobody has open after an unclean end. */
 import { BadImage } from "../disk-error.ts";
 import { bootId } from "../host/boot-id.ts";
 import { openHostFile, type HostFile } from "../host/file.ts";
@@ -27,22 +27,6 @@ export async function mendOverlay(path: string, backing: string | undefined): Pr
     await file.sync();
     removeJournal(path);
     return recovery;
-  });
-}
-
-/**
- * Writes another backing file's name into a closed overlay, as `qemu-img rebase -u` does: the content beneath must be
- * the same. Undefined: it lies over nothing. Throws `BadImage`, or a `DiskError`.
- */
-export async function renameBacking(
-  path: string,
-  backing: { readonly name: string; readonly format: "raw" | "qcow2" } | undefined,
-): Promise<void> {
-  await changing(path, async (file) => {
-    const header = await readHeader(file);
-    if (header.dirty) throw new HeaderError("it was not closed properly: open it, or mend it, first");
-    file.write(encodeHeader({ ...header, backing }), 0);
-    await file.sync();
   });
 }
 

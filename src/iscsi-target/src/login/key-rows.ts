@@ -232,7 +232,6 @@ export const KEY_ROWS = [
 ] as const satisfies readonly KeyRow[];
 
 type Rows = (typeof KEY_ROWS)[number];
-export type KeyName = Rows["key"];
 
 type Value<R extends KeyRow> = R extends { result: "minimum" | "maximum" }
   ? number
