@@ -9,6 +9,7 @@ import { CopyJobs } from "./copies/jobs.ts";
 import { Customiser } from "./customise/customiser.ts";
 import { EventLog } from "./events.ts";
 import { ImageJobs } from "./images/jobs.ts";
+import { LiveFeed } from "./live-feed.ts";
 import { Keys } from "./keys/keys.ts";
 import { PiRegistry } from "./pis/registry.ts";
 import { PiService } from "./pis/service.ts";
@@ -26,6 +27,7 @@ import { giveToCaller, makeFolder } from "./system/caller.ts";
 export interface Appliance {
   readonly dataFolder: string;
   readonly events: EventLog;
+  readonly feed: LiveFeed;
   readonly library: ImageLibrary;
   readonly sessions: SessionService;
   readonly life: SessionLife;
@@ -70,6 +72,7 @@ export async function openAppliance({ dataFolder, purpose }: ApplianceOptions): 
     }
     const database = new StateDatabase(paths.database);
     const events = new EventLog();
+    const feed = new LiveFeed();
     const library = await ImageLibrary.open(paths.images);
     const customiser = new Customiser(database.sqlite, events);
     const { sessions, life, disks, garbage, catalogue, folder } = await openSessions({
@@ -99,6 +102,7 @@ export async function openAppliance({ dataFolder, purpose }: ApplianceOptions): 
     return {
       dataFolder,
       events,
+      feed,
       library,
       sessions,
       life,

@@ -14,6 +14,8 @@ export type { StorageUsage } from "./storage/usage.ts";
 export { ApplianceError, ERROR_CODES, errnoOf, type ErrorCode, wordsOf } from "./errors.ts";
 export { toApplianceError } from "./errors-of-floors.ts";
 export type { ApplianceEvent } from "./events.ts";
+export type { LiveNews } from "./live-feed.ts";
+export type { Traffic } from "./sessions/traffic.ts";
 export type { Catalog } from "../images/catalog/load.ts";
 export { catalogOf } from "./images/catalog.ts";
 export { FORMAT_CHOICES, type FormatChoice } from "../images/import/formats.ts";

@@ -10,8 +10,10 @@ export async function* readEvents<T>(response: Response, schema: z.ZodType<T>): 
     const frames = (rest + decoder.decode(chunk, { stream: true })).split("\n\n");
     rest = frames.pop() ?? "";
     for (const frame of frames) {
-      const data = frame
-        .split("\n")
+      const lines = frame.split("\n");
+      // A named event is another thing: throughput, a line of a console.
+      if (lines.some((line) => line.startsWith("event: "))) continue;
+      const data = lines
         .filter((line) => line.startsWith("data: "))
         .map((line) => line.slice("data: ".length));
       if (data.length > 0) yield schema.parse(JSON.parse(data.join("\n")));

@@ -47,6 +47,20 @@ export const LunSchema = z.object({
   size_bytes: z.number().int(),
 });
 
+const Bytes = z.number().int().nonnegative();
+
+/** Totals count since the server's start, paces are of the last second. */
+export const TrafficSchema = z
+  .object({
+    read_bytes: Bytes,
+    written_bytes: Bytes,
+    read_bytes_per_second: Bytes,
+    written_bytes_per_second: Bytes,
+  })
+  .openapi("Traffic", {
+    description: "What initiators read and wrote since the server started, and their pace now",
+  });
+
 export const SessionSchema = z
   .object({
     id: z.string(),
@@ -67,6 +81,7 @@ export const SessionSchema = z
       .openapi({ description: "What counts for the quota: overlays, layers, snapshots" }),
     quota_bytes: z.number().int().nullable(),
     state: z.enum(["idle", "in-use", "busy", "suspended"]),
+    traffic: TrafficSchema,
     suspended_at: z.string().nullable(),
     evict_at: z
       .string()

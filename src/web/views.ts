@@ -8,6 +8,7 @@ import {
   type PiView,
   type SessionRecord,
   type Snapshot,
+  type Traffic,
 } from "../appliance/index.ts";
 import type {
   CatalogSchema,
@@ -16,6 +17,7 @@ import type {
   ImportSchema,
   PiSchema,
   SessionSchema,
+  TrafficSchema,
 } from "./schemas.ts";
 
 import type { SnapshotSchema } from "./session-schemas.ts";
@@ -60,11 +62,21 @@ export function sessionView(
     used_bytes: appliance.sessions.chargedBytes(session),
     quota_bytes: session.quotaBytes,
     state: appliance.sessions.stateOf(session),
+    traffic: trafficView(appliance.sessions.live.trafficOf(session.iqn)),
     suspended_at: session.suspendedAt === null ? null : iso(session.suspendedAt),
     evict_at: session.suspendedAt === null ? null : iso(session.suspendedAt + session.evictAfterMs),
     branch_of: session.branchOf,
     snapshots: appliance.life.snapshots(session.id).map(({ name }) => name),
     fenced: fence && { since: iso(fence.since), initiators: [...fence.initiators] },
+  };
+}
+
+export function trafficView(traffic: Traffic): z.infer<typeof TrafficSchema> {
+  return {
+    read_bytes: traffic.readBytes,
+    written_bytes: traffic.writtenBytes,
+    read_bytes_per_second: traffic.readBytesPerSecond,
+    written_bytes_per_second: traffic.writtenBytesPerSecond,
   };
 }
 

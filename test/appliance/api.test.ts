@@ -209,6 +209,7 @@ test("the description of the API names every path and is version 3.1", async () 
     "post /api/sessions",
     "post /api/sessions/{id}/branch",
     "post /api/sessions/{id}/commit",
+    "post /api/sessions/{id}/disconnect",
     "post /api/sessions/{id}/export",
     "post /api/sessions/{id}/reset",
     "post /api/sessions/{id}/restore",

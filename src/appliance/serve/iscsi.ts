@@ -17,7 +17,9 @@ import { RepeatFilter } from "./repeat-filter.ts";
 import { isServed } from "../net/addresses.ts";
 import type { SessionRecord } from "../sessions/record.ts";
 import { WatchedDisk } from "./watched-disk.ts";
+import type { LiveFeed } from "../live-feed.ts";
 import type { LiveConnections, SessionService } from "../sessions/service.ts";
+import { TrafficMeter } from "../sessions/traffic.ts";
 
 export const VENDOR = "PINETBT";
 const PRODUCT = "Netboot disk";
@@ -25,6 +27,8 @@ const REVISION = "0.1";
 
 /** An initiator that is refused asks again every few seconds, for days if need be: the same refusal is told so often. */
 const TELL_AGAIN_MS = 60_000;
+/** How often throughput is looked at, and told at most. */
+const TRAFFIC_MS = 1000;
 
 export interface IscsiOptions {
   readonly hostname: string;
@@ -35,6 +39,7 @@ export interface IscsiOptions {
   /** Where reservations of a session's disk are kept. */
   readonly reservations: (session: string, lun: number) => ReservationStore;
   readonly events: EventLog;
+  readonly feed: LiveFeed;
   /** Called when a connection has begun or ended. */
   readonly onChange: () => void;
 }
@@ -43,21 +48,40 @@ export interface IscsiOptions {
 export async function startIscsi(options: IscsiOptions): Promise<IscsiServer> {
   const { sessions, hostname, port, onChange } = options;
   const failures = new RepeatFilter(TELL_AGAIN_MS);
+  const meter = new TrafficMeter(performance.now());
   const server = await createIscsiServer({
     directory: directoryOf(options),
     hostname,
     port,
     onEvent(event) {
+      if (event.kind === "logout" || event.kind === "drop") meter.ended(event.session);
       tell(options, failures, event);
       onChange();
     },
   });
-  sessions.live = liveOf(server);
-  return server;
+  sessions.live = liveOf(server, meter);
+  const timer = setInterval(() => tellTraffic(options, server, meter), TRAFFIC_MS);
+  return {
+    ...server,
+    stop() {
+      clearInterval(timer);
+      return server.stop();
+    },
+  };
 }
 
-function liveOf(server: IscsiServer): LiveConnections {
+function tellTraffic({ sessions, feed }: IscsiOptions, server: IscsiServer, meter: TrafficMeter): void {
+  meter.keep((iqn) => sessions.byIqn(iqn) !== undefined);
+  const changed = meter.look(server.sessions(), performance.now()).flatMap((iqn) => {
+    const session = sessions.byIqn(iqn);
+    return session ? [{ id: session.id, ...meter.of(iqn) }] : [];
+  });
+  if (changed.length > 0) feed.tell({ kind: "traffic", at: Date.now(), sessions: changed });
+}
+
+function liveOf(server: IscsiServer, meter: TrafficMeter): LiveConnections {
   return {
+    trafficOf: (iqn) => meter.of(iqn),
     initiatorsOf: (iqn) =>
       server
         .sessions()

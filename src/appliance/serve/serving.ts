@@ -118,6 +118,7 @@ export async function startServing(appliance: Appliance, options: ServeOptions):
           sessions,
           reservations: (session, lun) => new SqliteReservations(appliance.database, session, lun),
           events,
+          feed: appliance.feed,
           onChange: () => waiting.call(),
         }),
     );

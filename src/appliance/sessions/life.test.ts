@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
+import { NO_TRAFFIC } from "./traffic.ts";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -155,6 +156,7 @@ test("nothing but a live snapshot is done while an initiator is logged in, and t
   const session = await blank();
   await open.sessions.enter(session, "iqn.2026-01.test:one");
   open.sessions.live = {
+    trafficOf: () => NO_TRAFFIC,
     initiatorsOf: () => [{ name: "iqn.2026-01.test:host", address: "10.0.0.7" }],
     disconnect: () => Promise.resolve(),
   };

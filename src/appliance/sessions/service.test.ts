@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
+import { NO_TRAFFIC } from "./traffic.ts";
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -156,6 +157,7 @@ test("the sweep gives back the space of an ephemeral session that nobody comes b
 test("a new boot resets an ephemeral session and ends its old connections; the same boot again does not", async () => {
   const ended: string[] = [];
   sessions.live = {
+    trafficOf: () => NO_TRAFFIC,
     initiatorsOf: () => [],
     disconnect: (iqn) => {
       ended.push(iqn);
@@ -232,6 +234,7 @@ test("a session in use is removed by force alone, and then its files are gone", 
   await sessions.enter(session, INITIATOR);
   expect(await failureOf(sessions.remove(session.id))).toMatchObject({ code: "in-use" });
   sessions.live = {
+    trafficOf: () => NO_TRAFFIC,
     initiatorsOf: () => [{ name: "iqn.2026-01.test:one", address: "10.0.0.7" }],
     disconnect: () => sessions.left(session.id, false),
   };

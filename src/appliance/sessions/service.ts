@@ -14,6 +14,7 @@ import type { Garbage } from "./garbage.ts";
 import { type Fence, fenceFix, INITIATORS_PER_SESSION_MAX, InitiatorStore } from "./initiators.ts";
 import { BLANK, EVICT_AFTER_MS, type SessionLun, type SessionRecord } from "./record.ts";
 import type { SessionChange, SessionStore } from "./store.ts";
+import { NO_TRAFFIC, type Traffic } from "./traffic.ts";
 
 /** A disk of a session to be: an image, or blank with a size; a larger size than the image's grows the disk. */
 export interface DiskRequest {
@@ -52,7 +53,16 @@ export interface LiveConnections {
   initiatorsOf(iqn: string): readonly Initiator[];
   /** Ends the connections of a target and resolves when its disks are closed. */
   disconnect(iqn: string): Promise<void>;
+  /** What passes between the target and its initiators, as of the last second. */
+  trafficOf(iqn: string): Traffic;
 }
+
+/** Of a process that does not serve. */
+const NOBODY: LiveConnections = {
+  initiatorsOf: () => [],
+  disconnect: () => Promise.resolve(),
+  trafficOf: () => NO_TRAFFIC,
+};
 
 /** One LUN a disk, and a person who wants more than this wants something else. */
 export const DISKS_PER_SESSION_MAX = 16;
@@ -75,7 +85,7 @@ export class SessionService {
   readonly #parts: SessionServiceParts;
   readonly #now: () => number;
   /** Set while serving. */
-  live: LiveConnections = { initiatorsOf: () => [], disconnect: () => Promise.resolve() };
+  live: LiveConnections = NOBODY;
 
   constructor(parts: SessionServiceParts) {
     this.#parts = parts;
@@ -369,6 +379,23 @@ export class SessionService {
       () => this.#parts.garbage.collect(),
     );
     this.#say("ok", `Session ${session.id} was removed`, session.pi);
+  }
+
+  /**
+   * Ends the logins of a session: each initiator is asked to log out, then its connection is closed. The session stays as
+   * it is, and they may log in again. Returns how many there were.
+   */
+  async disconnect(idOrIqn: string): Promise<number> {
+    const { id, iqn, pi } = this.get(idOrIqn);
+    const there = this.live.initiatorsOf(iqn);
+    await this.live.disconnect(iqn);
+    if (there.length > 0)
+      this.#say(
+        "ok",
+        `${there.map(({ address }) => address).join(", ")} was disconnected from session ${id}`,
+        pi,
+      );
+    return there.length;
   }
 
   /** Changes settings; a quota counts at once, also for who is logged in. */

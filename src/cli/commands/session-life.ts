@@ -3,7 +3,7 @@ import { buildCommand } from "@stricli/core";
 import { z } from "zod";
 import { ApplianceError, parseDuration, parseSize } from "../../appliance/index.ts";
 import { CreatedSessionSchema, SessionSchema, SnapshotSchema } from "../../web/index.ts";
-import { call, order, withApi } from "../backend.ts";
+import { call, order, withApi, withServer } from "../backend.ts";
 import { type CommonFlags, commonFlags, sizeFlag, text, timeFlag } from "../flags.ts";
 import { printJson, printTable } from "../output.ts";
 import { printCreated } from "./session-text.ts";
@@ -30,6 +30,23 @@ export const reset = buildCommand({
     );
     if (flags.json) printJson(after);
     else console.log(`Session ${after.id} begins with its image again.`);
+  },
+});
+
+export const disconnect = buildCommand({
+  docs: {
+    brief: "End the logins of a session; the disk stays as it is",
+    fullDescription:
+      "Each initiator is asked to log out, and then cut off. It may log in again: most do by themselves. To keep it out,\n" +
+      "remove the session, or log out on its computer.\n\nExample:\n  pinetboot session disconnect k3v9x2m1qa",
+  },
+  parameters: { flags: commonFlags, positional: oneSession },
+  async func(flags: CommonFlags, session: string) {
+    const after = await withServer(flags, (api) =>
+      call(api, "POST", path(session, "/disconnect"), { schema: SessionSchema }),
+    );
+    if (flags.json) printJson(after);
+    else console.log(`Whoever used session ${after.id} was disconnected.`);
   },
 });
 

@@ -8,7 +8,16 @@ import { type CustomiseFlags, customiseFlags, customiseRequest } from "../custom
 import { printJson, printTable } from "../output.ts";
 import { customiseSession } from "./customise.ts";
 import { commit, exportCommand } from "./session-copy.ts";
-import { branch, reset, restore, set, snapshot, snapshotRemove, snapshots } from "./session-life.ts";
+import {
+  branch,
+  disconnect,
+  reset,
+  restore,
+  set,
+  snapshot,
+  snapshotRemove,
+  snapshots,
+} from "./session-life.ts";
 import { keptText, lunText, printCreated, printSession, usedFromText, usedText } from "./session-text.ts";
 
 interface CreateFlags extends CommonFlags, CustomiseFlags {
@@ -183,6 +192,7 @@ export const sessionRoutes = buildRouteMap({
     "snapshot-remove": snapshotRemove,
     restore,
     branch,
+    disconnect,
     commit,
     export: exportCommand,
     remove,

@@ -1,8 +1,9 @@
 /** `/api/events`: server-sent events with replay. */
 import { createRoute, z } from "@hono/zod-openapi";
-import type { ApplianceEvent } from "../../appliance/index.ts";
+import type { ApplianceEvent, LiveNews } from "../../appliance/index.ts";
 import { type ApiContext, newRouter } from "../context.ts";
 import { problem, problems } from "../problem.ts";
+import { trafficView } from "../views.ts";
 
 /** Each listener holds a socket and what it has not read yet. */
 const LISTENERS_MAX = 256;
@@ -16,7 +17,8 @@ const NOTHING = (): void => undefined;
 const stream = createRoute({
   method: "get",
   path: "/events",
-  summary: "What happens, as server-sent events; the data is an Event",
+  summary:
+    "What happens, as server-sent events; the data is an Event. Named events besides: traffic, console",
   request: {
     query: z.object({
       after: z.coerce.number().int().nonnegative().optional().openapi({
@@ -30,7 +32,7 @@ const stream = createRoute({
   },
 });
 
-export function eventRoutes({ appliance: { events } }: ApiContext) {
+export function eventRoutes({ appliance: { events, feed } }: ApiContext) {
   let listeners = 0;
   return newRouter().openapi(stream, (c) => {
     if (listeners >= LISTENERS_MAX)
@@ -52,13 +54,16 @@ export function eventRoutes({ appliance: { events } }: ApiContext) {
             controller.enqueue(encoder.encode(text));
           };
           const heartbeat = setInterval(() => write(": still here\n\n"), HEARTBEAT_MS);
-          const silence = events.listen((event) => write(frame(event)));
+          const silence = [
+            events.listen((event) => write(frame(event))),
+            feed.listen((news) => write(newsFrame(news))),
+          ];
           listeners += 1;
           end = () => {
             end = NOTHING;
             listeners -= 1;
             clearInterval(heartbeat);
-            silence();
+            for (const stop of silence) stop();
             controller.close();
           };
           write("retry: 1000\n\n");
@@ -71,6 +76,19 @@ export function eventRoutes({ appliance: { events } }: ApiContext) {
     c.req.raw.signal.addEventListener("abort", () => end(), { once: true });
     return c.body(body, 200, { "content-type": "text/event-stream", "cache-control": "no-store" });
   });
+}
+
+/** Named, so that a browser tells it from an event; without an id, so that nobody asks for a replay from it. */
+function newsFrame(news: LiveNews): string {
+  return `event: ${news.kind}\ndata: ${JSON.stringify(newsView(news))}\n\n`;
+}
+
+function newsView(news: LiveNews): object {
+  if (news.kind === "console") return { at: news.at, pi: news.pi, text: news.text };
+  return {
+    at: news.at,
+    sessions: news.sessions.map(({ id, ...traffic }) => ({ id, ...trafficView(traffic) })),
+  };
 }
 
 function frame(event: ApplianceEvent): string {

@@ -34,6 +34,14 @@ const reset = createRoute({
   responses: { 200: json("The session", SessionSchema), ...problems(404, 409, 507) },
 });
 
+const disconnect = createRoute({
+  method: "post",
+  path: "/sessions/{id}/disconnect",
+  summary: "Ask who is logged in to log out, then close; the session stays, and they may log in again",
+  request: { params: Id },
+  responses: { 200: json("The session", SessionSchema), ...problems(404) },
+});
+
 const snapshots = createRoute({
   method: "get",
   path: "/sessions/{id}/snapshots",
@@ -94,6 +102,11 @@ export function sessionLifeRoutes({ appliance, serving }: ApiContext) {
     .openapi(reset, async (c) => {
       const { id } = c.req.valid("param");
       await life.reset(id);
+      return c.json(view(id, c.req.url), 200);
+    })
+    .openapi(disconnect, async (c) => {
+      const { id } = c.req.valid("param");
+      await sessions.disconnect(id);
       return c.json(view(id, c.req.url), 200);
     })
     .openapi(snapshots, (c) => c.json(life.snapshots(c.req.valid("param").id).map(snapshotView), 200))
