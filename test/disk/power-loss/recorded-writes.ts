@@ -12,6 +12,11 @@ const MAGIC = 0x006a736677736872n;
 const FLAG = { flush: 1n, fua: 2n, discard: 4n } as const;
 const HEADER_BYTES = 32;
 
+/** A block of the file systems that the tests make: what one of them may hold whole or not at all. */
+const BLOCK_BYTES = 4096;
+/** The first bytes of a block of ext4's journal, its superblock among them (jbd2's JBD2_MAGIC_NUMBER, big-endian). */
+const JOURNAL_MAGIC = 0xc03b3998;
+
 export interface RecordedWrite {
   readonly kind: "write" | "flush" | "discard";
   /** On the disk, in bytes. */
@@ -74,6 +79,8 @@ function decodeEntry(entry: DataView, offset: number, sectorBytes: number): Reco
 /**
  * Makes `image` (a copy of the disk from before the recording) what a loss of power leaves when the record had `stamp`
  * bytes: everything up to the last flush, and after it each sector of a write with the chance `odds`.
+ * The superblocks of ext4 and of its journal come whole or not at all: each lies across two sectors under one checksum, so
+ * ext4 itself relies on that, and what it then loses says nothing about the server.
  * @param chance gives numbers in [0, 1)
  */
 export function losePower(
@@ -94,13 +101,24 @@ export function losePower(
         writeSync(disk, bytes, 0, write.length, write.offset);
         continue;
       }
-      for (let done = 0; done < write.length; done += recording.sectorBytes)
-        if (chance() < odds) writeSync(disk, bytes, done, recording.sectorBytes, write.offset + done);
+      for (let done = 0; done < write.length;) {
+        const piece = isWhole(write.offset + done, bytes.subarray(done))
+          ? BLOCK_BYTES
+          : recording.sectorBytes;
+        if (chance() < odds) writeSync(disk, bytes, done, piece, write.offset + done);
+        done += piece;
+      }
     }
   } finally {
     closeSync(disk);
     closeSync(record);
   }
+}
+
+/** Whether a block that ext4 relies on begins here: at `offset` of the disk, with these bytes. */
+function isWhole(offset: number, bytes: Uint8Array): boolean {
+  if (offset % BLOCK_BYTES !== 0 || bytes.length < BLOCK_BYTES) return false;
+  return offset === 0 || new DataView(bytes.buffer, bytes.byteOffset).getUint32(0) === JOURNAL_MAGIC;
 }
 
 /** An empty file for QEMU to record to. */
