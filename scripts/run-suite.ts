@@ -8,6 +8,8 @@ import type { Step, Suite } from "./suites.ts";
 export interface Outcome extends Counts {
   readonly suite: Suite;
   readonly seconds: number;
+  /** What `bun test` said of each test that failed, its name last; empty where the steps own the terminal. */
+  readonly failures: readonly string[];
 }
 
 interface Counts {
@@ -30,18 +32,39 @@ const PATH = [join(ROOT, "node_modules", ".bin"), process.env["PATH"], "/usr/sbi
 /** Catches a hang; a test that needs longer says so itself. */
 const TEST_TIMEOUT_MS = 20_000;
 
+/** Of what a failed test printed, the last lines are shown again at the end. */
+const FAILURE_LINES = 60;
+
 /** Runs every step, also after one failed: a red check should not hide a red test. */
 export async function runSuite(suite: Suite, options: RunOptions): Promise<Outcome> {
   const begin = performance.now();
   const sum = { passed: 0, failed: 0, skipped: 0 };
+  const failures: string[] = [];
+  const { onLine } = options;
+  const heard = onLine && { ...options, onLine: keepFailures(failures, onLine) };
   for (const step of suite.steps) {
     const counts =
-      step.kind === "command" ? await runCommand(step.command, options) : await runBunTest(step, options);
+      step.kind === "command"
+        ? await runCommand(step.command, options)
+        : await runBunTest(step, heard ?? options);
     sum.passed += counts.passed;
     sum.failed += counts.failed;
     sum.skipped += counts.skipped;
   }
-  return { suite, ...sum, seconds: (performance.now() - begin) / 1000 };
+  return { suite, ...sum, failures, seconds: (performance.now() - begin) / 1000 };
+}
+
+/** Passes lines on, and keeps those of each failed test: what stands between the result before it and its own. */
+function keepFailures(failures: string[], onLine: (line: string) => void): (line: string) => void {
+  let since: string[] = [];
+  return (line) => {
+    onLine(line);
+    since.push(line);
+    const result = /^\((pass|fail|skip|todo)\)/.exec(line)?.[1];
+    // Bun lists the failed ones again at its end, with nothing before them.
+    if (result === "fail" && since.length > 1) failures.push(since.slice(-FAILURE_LINES).join("\n"));
+    if (result !== undefined || /^\d+ tests? failed:/.test(line)) since = [];
+  };
 }
 
 async function runCommand(command: readonly string[], options: RunOptions): Promise<Counts> {

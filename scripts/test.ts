@@ -45,6 +45,8 @@ report(outcomes);
 process.exit(outcomes.some((outcome) => outcome.failed > 0) ? 1 : 0);
 
 function report(all: readonly Outcome[]): void {
+  for (const { suite, failures } of all)
+    for (const words of failures) console.log(`\n=== failed in ${suite.name}\n${words}`);
   console.log("\nsuite      passed  failed  skipped     time");
   for (const { suite, passed, failed, skipped, seconds } of all) {
     const cells = [passed, failed, skipped].map((n) => String(n).padStart(7));
