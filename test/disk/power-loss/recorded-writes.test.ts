@@ -23,33 +23,35 @@ function recordOf(bytes: Uint8Array, offset: number): string {
   return path;
 }
 
-/** How many sectors of the block at `offset` a loss of power left new, for each of many chances. */
-function newSectors(block: Uint8Array, offset: number): Set<number> {
-  const recording = readRecording(recordOf(block, offset));
+/** How many sectors of a write at `offset` a loss of power left new within `looked`, for each of many chances. */
+function newSectors(bytes: Uint8Array, offset: number, looked: { at: number; length: number }): number[] {
+  const recording = readRecording(recordOf(bytes, offset));
   const image = join(folder, "disk.img");
   const counts = new Set<number>();
   for (let round = 0; round < 200; round += 1) {
     writeFileSync(image, new Uint8Array(4 * BLOCK));
     losePower(image, recording, Infinity, { chance: Math.random, odds: 0.5 });
-    const after = readFileSync(image).subarray(offset, offset + BLOCK);
+    const after = readFileSync(image).subarray(looked.at, looked.at + looked.length);
     let changed = 0;
-    for (let at = 0; at < BLOCK; at += SECTOR) if (after.subarray(at, at + SECTOR).includes(7)) changed += 1;
+    for (let at = 0; at < after.length; at += SECTOR)
+      if (after.subarray(at, at + SECTOR).includes(7)) changed += 1;
     counts.add(changed);
   }
-  return counts;
+  return [...counts].toSorted((a, b) => a - b);
 }
 
-const ALL = BLOCK / SECTOR;
 const journalBlock = new Uint8Array(BLOCK).fill(7);
 new DataView(journalBlock.buffer).setUint32(0, 0xc03b3998);
 
 test("a write that was not flushed is torn at any sector", () => {
-  expect(newSectors(new Uint8Array(BLOCK).fill(7), BLOCK).size).toBeGreaterThan(3);
+  const block = new Uint8Array(BLOCK).fill(7);
+  expect(newSectors(block, BLOCK, { at: BLOCK, length: BLOCK }).length).toBeGreaterThan(3);
 });
 
 test.each([
-  ["the superblock of ext4", new Uint8Array(BLOCK).fill(7), 0],
-  ["a block of its journal", journalBlock, 2 * BLOCK],
-])("%s is there whole or not at all", (_, block, offset) => {
-  expect([...newSectors(block, offset)].toSorted((a, b) => a - b)).toEqual([0, ALL]);
+  ["the superblock of ext4 with large blocks", new Uint8Array(BLOCK).fill(7), 0, 1024],
+  ["the superblock of ext4 with small blocks", new Uint8Array(1024).fill(7), 1024, 1024],
+  ["that of its journal", journalBlock, 2 * BLOCK, 2 * BLOCK],
+])("%s is there whole or not at all", (_, block, offset, at) => {
+  expect(newSectors(block, offset, { at, length: 1024 })).toEqual([0, 2]);
 });

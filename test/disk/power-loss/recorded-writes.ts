@@ -12,8 +12,8 @@ const MAGIC = 0x006a736677736872n;
 const FLAG = { flush: 1n, fua: 2n, discard: 4n } as const;
 const HEADER_BYTES = 32;
 
-/** A block of the file systems that the tests make: what one of them may hold whole or not at all. */
-const BLOCK_BYTES = 4096;
+/** Of ext4's superblock, which lies as far from its start, and of that of its journal. */
+const SUPERBLOCK_BYTES = 1024;
 /** The first bytes of a block of ext4's journal, its superblock among them (jbd2's JBD2_MAGIC_NUMBER, big-endian). */
 const JOURNAL_MAGIC = 0xc03b3998;
 
@@ -102,8 +102,8 @@ export function losePower(
         continue;
       }
       for (let done = 0; done < write.length;) {
-        const piece = isWhole(write.offset + done, bytes.subarray(done))
-          ? BLOCK_BYTES
+        const piece = isSuperblock(write.offset + done, bytes.subarray(done))
+          ? SUPERBLOCK_BYTES
           : recording.sectorBytes;
         if (chance() < odds) writeSync(disk, bytes, done, piece, write.offset + done);
         done += piece;
@@ -115,10 +115,11 @@ export function losePower(
   }
 }
 
-/** Whether a block that ext4 relies on begins here: at `offset` of the disk, with these bytes. */
-function isWhole(offset: number, bytes: Uint8Array): boolean {
-  if (offset % BLOCK_BYTES !== 0 || bytes.length < BLOCK_BYTES) return false;
-  return offset === 0 || new DataView(bytes.buffer, bytes.byteOffset).getUint32(0) === JOURNAL_MAGIC;
+/** Whether a superblock begins here: at `offset` of the disk, with these bytes. */
+function isSuperblock(offset: number, bytes: Uint8Array): boolean {
+  if (offset % SUPERBLOCK_BYTES !== 0 || bytes.length < SUPERBLOCK_BYTES) return false;
+  if (offset === SUPERBLOCK_BYTES) return true;
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0) === JOURNAL_MAGIC;
 }
 
 /** An empty file for QEMU to record to. */
