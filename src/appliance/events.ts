@@ -17,6 +17,8 @@ export interface ApplianceEvent {
   readonly detail: string;
   /** What a person can do about a failure, or null. */
   readonly fix: string | null;
+  /** How much of it is done, 0 to 1, or null for what is not measured. */
+  readonly fraction: number | null;
 }
 
 export interface NewEvent {
@@ -25,6 +27,7 @@ export interface NewEvent {
   readonly state: StageState;
   readonly detail: string;
   readonly fix?: string | null;
+  readonly fraction?: number;
 }
 
 /** Enough for some forty whole boots; older ones are in the log. */
@@ -56,6 +59,7 @@ export class EventLog {
       state: event.state,
       detail: cleanText(event.detail),
       fix: event.fix ? cleanText(event.fix) : null,
+      fraction: event.fraction ?? null,
     };
     this.#ring.push(recorded);
     if (this.#ring.length > EVENTS_KEPT) this.#ring.shift();

@@ -249,6 +249,7 @@ export const EventSchema = z
     state: z.enum(STAGE_STATES),
     detail: z.string(),
     fix: z.string().nullable(),
+    fraction: z.number().nullable().openapi({ description: "How much of it is done, 0 to 1" }),
   })
   .openapi("Event");
 

@@ -15,6 +15,7 @@ const event = (
   state,
   detail: `${stage} ${state}`,
   fix,
+  fraction: null,
 });
 
 const states = (events: ApplianceEvent[]): string =>

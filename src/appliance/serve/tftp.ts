@@ -110,12 +110,13 @@ function tell(options: TftpOptions, event: TftpEvent): void {
     case "progress": {
       if ((event.sizeBytes ?? 0) < PROGRESS_FROM_BYTES || event.sentBytes === 0) return;
       const { path } = parseRequestedFile(event.path);
-      const percent = Math.floor((100 * event.sentBytes) / (event.sizeBytes ?? event.sentBytes));
+      const fraction = event.sentBytes / (event.sizeBytes ?? event.sentBytes);
       events.emit({
         pi: piOf(options, event),
         stage: "tftp",
         state: "progress",
-        detail: `${path} ${percent} %`,
+        detail: `${path} ${Math.floor(100 * fraction)} %`,
+        fraction,
       });
       return;
     }

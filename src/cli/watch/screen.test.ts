@@ -25,6 +25,7 @@ const event = (id: number, change: Partial<Known["events"][number]>): Known["eve
   state: "ok",
   detail: "Answered",
   fix: null,
+  fraction: null,
   ...change,
 });
 
