@@ -12,6 +12,7 @@ import { doctorCommand } from "./commands/doctor.ts";
 import { imageRoutes } from "./commands/image.ts";
 import { keyRoutes } from "./commands/key.ts";
 import { piRoutes } from "./commands/pi.ts";
+import { sdcardCommand } from "./commands/sdcard.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { sessionRoutes } from "./commands/session.ts";
 import { shimRoutes } from "./commands/shim.ts";
@@ -34,6 +35,7 @@ export function createApp(json: boolean): Application<CommandContext> {
         restore: restoreCommand,
         doctor: doctorCommand,
         shim: shimRoutes,
+        sdcard: sdcardCommand,
         completion: completionCommand,
         version: versionCommand,
       },

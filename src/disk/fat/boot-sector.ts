@@ -14,21 +14,37 @@ const FIELDS = {
   fatCount: 16,
   rootEntries: 17,
   sectors16: 19,
+  medium: 21,
   fatSectors16: 22,
+  sectorsPerTrack: 24,
+  heads: 26,
+  hiddenSectors: 28,
   sectors32: 32,
   fatSectors32: 36,
   flags32: 40,
   version32: 42,
   rootCluster32: 44,
   infoSector32: 48,
+  backupSector32: 50,
+  drive32: 64,
+  extended32: 66,
+  volumeId32: 67,
+  label32: 71,
+  kind32: 82,
   signature: 510,
 } as const;
 
 const SIGNATURE = 0xaa55;
+/** The medium's byte of everything that is no floppy disk. */
+const FIXED_DISK = 0xf8;
 const DIRECTORY_ENTRY_BYTES = 32;
 /** Section 3.5: the count of clusters alone says what kind it is. */
 const FEWEST_FAT16 = 4085;
-const FEWEST_FAT32 = 65_525;
+export const FEWEST_FAT32 = 65_525;
+/** Where the info sector keeps its words, and by what it is known. */
+export const INFO = { lead: 0, structure: 484, free: 488, next: 492 } as const;
+export const INFO_LEAD = 0x41615252;
+export const INFO_STRUCTURE = 0x61417272;
 /** FAT32 flags: bit 7 says that only the FAT of the low four bits is kept. */
 const SINGLE_FAT_BIT = 0x80;
 
@@ -102,4 +118,69 @@ export function decodeBootSector(sector: Uint8Array, sizeBytes: number): FatGeom
     dataOffset,
     infoOffset: info > 0 && info < reserved ? info * sectorBytes : undefined,
   };
+}
+
+/** What a new FAT32 is made of; all in sectors of 512 bytes. */
+export interface NewFat32 {
+  readonly sectorsPerCluster: number;
+  readonly reservedSectors: number;
+  readonly fatCopies: number;
+  readonly fatSectors: number;
+  readonly sectors: number;
+  /** Those in front of it on the disk. */
+  readonly hiddenSectors: number;
+  readonly rootCluster: number;
+  readonly backupSector: number;
+  readonly volumeId: number;
+  readonly label: string;
+}
+
+/** The first sector of a FAT32 (sections 3.1 to 3.3). It holds no program. */
+export function encodeBootSector32(fat: NewFat32): Uint8Array {
+  const sector = new Uint8Array(BOOT_SECTOR_BYTES);
+  const view = new DataView(sector.buffer);
+  const put16 = (at: number, value: number): void => view.setUint16(at, value, true);
+  const put32 = (at: number, value: number): void => view.setUint32(at, value, true);
+  // A jump over the fields, which some readers look for.
+  sector.set([0xeb, 0x58, 0x90]);
+  sector.set(Buffer.from("MSWIN4.1"), 3);
+  put16(FIELDS.bytesPerSector, BOOT_SECTOR_BYTES);
+  sector[FIELDS.sectorsPerCluster] = fat.sectorsPerCluster;
+  put16(FIELDS.reservedSectors, fat.reservedSectors);
+  sector[FIELDS.fatCount] = fat.fatCopies;
+  sector[FIELDS.medium] = FIXED_DISK;
+  put16(FIELDS.sectorsPerTrack, 63);
+  put16(FIELDS.heads, 255);
+  put32(FIELDS.hiddenSectors, fat.hiddenSectors);
+  put32(FIELDS.sectors32, fat.sectors);
+  put32(FIELDS.fatSectors32, fat.fatSectors);
+  put32(FIELDS.rootCluster32, fat.rootCluster);
+  put16(FIELDS.infoSector32, 1);
+  put16(FIELDS.backupSector32, fat.backupSector);
+  sector[FIELDS.drive32] = 0x80;
+  // 0x29: id, label and kind follow.
+  sector[FIELDS.extended32] = 0x29;
+  put32(FIELDS.volumeId32, fat.volumeId);
+  sector.set(Buffer.from(fat.label.padEnd(11), "latin1"), FIELDS.label32);
+  sector.set(Buffer.from("FAT32   "), FIELDS.kind32);
+  put16(FIELDS.signature, SIGNATURE);
+  return sector;
+}
+
+/** The sector that keeps count of FAT32's free clusters (section 5). */
+export function encodeInfoSector({
+  freeClusters,
+  nextFree,
+}: {
+  readonly freeClusters: number;
+  readonly nextFree: number;
+}): Uint8Array {
+  const sector = new Uint8Array(BOOT_SECTOR_BYTES);
+  const view = new DataView(sector.buffer);
+  view.setUint32(INFO.lead, INFO_LEAD, true);
+  view.setUint32(INFO.structure, INFO_STRUCTURE, true);
+  view.setUint32(INFO.free, freeClusters, true);
+  view.setUint32(INFO.next, nextFree, true);
+  view.setUint16(FIELDS.signature, SIGNATURE, true);
+  return sector;
 }

@@ -125,6 +125,15 @@ export function encodeDots(own: number, parent: number, modified: Date): Uint8Ar
   return new Uint8Array(Buffer.concat([dot(".", own), dot("..", parent)]));
 }
 
+/** The entry with which a root folder names its volume; eleven characters at most. */
+export function encodeLabel(label: string, modified: Date): Uint8Array {
+  const entry = new Uint8Array(ENTRY_BYTES);
+  entry.set(Buffer.from(label.padEnd(11), "latin1"));
+  entry[AT.attributes] = ATTRIBUTE.volume;
+  putContent(entry, { cluster: 0, sizeBytes: 0, modified });
+  return entry;
+}
+
 /** Where a file's content is now, into its entry. */
 export function putContent(
   entry: Uint8Array,

@@ -4,7 +4,15 @@
  * contradicts itself throws FatError. What is written is in place when the call returns: data, then FAT, then folder.
  */
 import type { Layer } from "../layer.ts";
-import { BOOT_SECTOR_BYTES, type FatGeometry, type FatKind, decodeBootSector } from "./boot-sector.ts";
+import {
+  BOOT_SECTOR_BYTES,
+  type FatGeometry,
+  type FatKind,
+  INFO,
+  INFO_LEAD,
+  INFO_STRUCTURE,
+  decodeBootSector,
+} from "./boot-sector.ts";
 import { FatError } from "./fat-error.ts";
 import {
   ENTRY_BYTES,
@@ -26,10 +34,6 @@ const MAX_FILE_BYTES = 4 * 1024 * 1024;
 /** The specification's own limit: 65,536 entries. */
 const MAX_FOLDER_BYTES = 65_536 * ENTRY_BYTES;
 const MAX_DEPTH = 16;
-
-const INFO = { lead: 0, structure: 484, free: 488, next: 492 } as const;
-const INFO_LEAD = 0x41615252;
-const INFO_STRUCTURE = 0x61417272;
 
 interface Folder {
   readonly bytes: Uint8Array;

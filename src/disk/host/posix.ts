@@ -13,6 +13,7 @@ const FALLOC_FL_PUNCH_HOLE = 0x2;
 const SYNC_FILE_RANGE_WAIT_BEFORE = 1;
 const SYNC_FILE_RANGE_WRITE = 2;
 const SYNC_FILE_RANGE_WAIT_AFTER = 4;
+const POSIX_FADV_DONTNEED = 4;
 const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
 
@@ -38,6 +39,8 @@ export interface Posix {
   punchHole(fd: number, offset: number, length: number): PosixResult;
   /** Has the disk begin to write what is dirty in the range, and with `wait` waits until it is there. No promise: see `sync`. */
   writeBack(fd: number, offset: number, length: number, wait: boolean): PosixResult;
+  /** Drops what the memory has of a file that was synced: the next reads are the device's. */
+  forget(fd: number): void;
   /** First byte at or after `offset` that holds data; "ENXIO" when there is none. */
   seekData(fd: number, offset: number): PosixResult;
   /** First byte at or after `offset` that lies in a hole; the end of the file counts as one. */
@@ -74,6 +77,10 @@ function bind(library: string): Posix {
       args: [FFIType.i32, FFIType.i64_fast, FFIType.i64_fast, FFIType.u32],
       returns: FFIType.i32,
     },
+    posix_fadvise: {
+      args: [FFIType.i32, FFIType.i64_fast, FFIType.i64_fast, FFIType.i32],
+      returns: FFIType.i32,
+    },
     lseek: { args: [FFIType.i32, FFIType.i64_fast, FFIType.i32], returns: FFIType.i64_fast },
     __errno_location: { args: [], returns: FFIType.ptr },
   });
@@ -101,6 +108,9 @@ function bind(library: string): Posix {
       return result(
         symbols.sync_file_range(fd, offset, length, SYNC_FILE_RANGE_WRITE | (wait ? waiting : 0)),
       );
+    },
+    forget(fd) {
+      symbols.posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
     },
     seekData: (fd, offset) => result(symbols.lseek(fd, offset, SEEK_DATA)),
     seekHole: (fd, offset) => result(symbols.lseek(fd, offset, SEEK_HOLE)),

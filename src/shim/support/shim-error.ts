@@ -9,6 +9,10 @@ export type ShimErrorCode =
   | "kernel-config"
   | "image-too-large"
   | "bad-bundle"
+  | "bad-wifi"
+  | "bad-server"
+  | "bad-eeprom"
+  | "no-firmware"
   | "cancelled";
 
 /** A failure of the shim's build with the words for the person in front of it. */
