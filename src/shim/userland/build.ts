@@ -31,6 +31,7 @@ export async function buildInitramfs(options: InitramfsOptions): Promise<string>
   const programs = await buildPrograms({ ...options, workDir: join(options.workDir, "userland") });
   const tree = initramfsTree({
     busybox: await readFile(join(busyboxDir, "usr/bin/busybox")),
+    font: await readFile(join(programs, "font")),
     iscsid: await readFile(join(programs, "iscsid")),
     iscsistart: await readFile(join(programs, "iscsistart")),
     keep: await readFile(join(programs, "keep")),

@@ -9,7 +9,7 @@ import { MuslCompiler } from "./musl.ts";
 import * as recipe from "./recipe.ts";
 import { C_SOURCES } from "./sources.ts";
 
-export const PROGRAM_NAMES = ["iscsid", "iscsistart", "keep"] as const;
+export const PROGRAM_NAMES = ["font", "iscsid", "iscsistart", "keep"] as const;
 export type ProgramName = (typeof PROGRAM_NAMES)[number];
 
 export interface ProgramsOptions {
@@ -87,6 +87,7 @@ async function compileAll(
     ["iscsid", [...theirs(["usr/iscsid.c"]), ...common]],
     ["iscsistart", [...theirs(["usr/iscsistart.c"]), ...common]],
     ["keep", ours(["keep.c"])],
+    ["font", ours(["font.c"])],
   ];
   const jobs = new Map(links.flatMap(([, needed]) => needed).map((each) => [each.object, each]));
   await inParallel([...jobs.values()], async ({ source, object, flags }) => {

@@ -1,6 +1,7 @@
 /** Everything of the project's own that goes into the initramfs, as text by name. */
 import absentFeatures from "./c/absent-features.c" with { type: "text" };
 import chapDigests from "./c/chap-digests.c" with { type: "text" };
+import font from "./c/font.c" with { type: "text" };
 import libkmodHeader from "./c/include/libkmod.h" with { type: "text" };
 import libmountHeader from "./c/include/libmount/libmount.h" with { type: "text" };
 import evpHeader from "./c/include/openssl/evp.h" with { type: "text" };
@@ -23,6 +24,8 @@ import report from "./init/report.sh" with { type: "text" };
 import rootPath from "./init/root-path.sh" with { type: "text" };
 import root from "./init/root.sh" with { type: "text" };
 import say from "./init/say.sh" with { type: "text" };
+import screenAwk from "./init/screen.awk" with { type: "text" };
+import screen from "./init/screen.sh" with { type: "text" };
 import targetHints from "./init/target-hints.sh" with { type: "text" };
 import values from "./init/values.sh" with { type: "text" };
 
@@ -30,6 +33,7 @@ import values from "./init/values.sh" with { type: "text" };
 export const C_SOURCES: Readonly<Record<string, string>> = {
   "absent-features.c": absentFeatures,
   "chap-digests.c": chapDigests,
+  "font.c": font,
   "keep.c": keep,
   "log-lines.c": logLines,
   "include/libkmod.h": libkmodHeader,
@@ -58,6 +62,8 @@ export const INIT_PARTS: Readonly<Record<string, string>> = {
   "root-path.sh": rootPath,
   "root.sh": root,
   "say.sh": say,
+  "screen.awk": screenAwk,
+  "screen.sh": screen,
   "target-hints.sh": targetHints,
   "values.sh": values,
 };

@@ -10,6 +10,7 @@ handover() {
   target_hints 2>"$STATE/hints.error" || : # a read-only root has no place for a resolv.conf
   say handover ok "starting $INIT from $DEV/$PARTITION"
   report_finish "$REPORT_PATIENCE_SECONDS"
+  screen_close
   for handover_directory in proc sys dev run; do mkdir -p "$ROOT/$handover_directory" 2>/dev/null; done
   mount --move "$RUN" "$ROOT/run"
   mount --move "$DEV" "$ROOT/dev"

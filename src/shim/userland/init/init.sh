@@ -14,6 +14,7 @@ ROOT=/newroot
 LIB=/lib/shim
 export PATH LC_ALL=C
 
+. "$LIB"/screen.sh
 . "$LIB"/say.sh
 . "$LIB"/report.sh
 . "$LIB"/machine.sh

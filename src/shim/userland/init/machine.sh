@@ -27,3 +27,9 @@ machine_hostname() {
     *) printf 'pi-%s' "$MAC" | tr -d : ;;
   esac
 }
+
+# What people tell this Pi by among others: the end of its serial, or of its MAC. The server makes it in the same way.
+machine_code() {
+  machine_name=${SERIAL:-$(printf '%s' "$MAC" | tr -d :)}
+  case "$machine_name" in ????*) printf '%s' "$machine_name" | sed 's/.*\(....\)$/\1/' | tr a-f A-F ;; esac
+}

@@ -1,4 +1,4 @@
-# What the Pi says: one line on every console, and the same as a report for the boot endpoint.
+# What the Pi says: one line on every serial console, the same on the boot screen, and as a report for the boot endpoint.
 
 # How often a wait repeats its words.
 WORDS_EVERY_SECONDS=15
@@ -9,11 +9,13 @@ poll_pause() {
   sleep 0.2
 }
 
-# Every console that the kernel writes to, and the screen (tty1) even when no console= names it.
+# Every console that the kernel writes to; tty1, which is the screen, has the boot screen, or lines where that cannot be.
 say_open_consoles() {
   CONSOLES=
-  for name in $(cat "$SYS/class/tty/console/active" 2>/dev/null) tty1; do
-    [ "$name" = tty0 ] && name=tty1
+  say_screen=tty1
+  screen_open && say_screen=
+  for name in $(cat "$SYS/class/tty/console/active" 2>/dev/null) $say_screen; do
+    case "$name" in tty[0-9]*) name=$say_screen ;; esac
     case " $CONSOLES " in *" $DEV/$name "*) continue ;; esac
     [ -c "$DEV/$name" ] && CONSOLES="$CONSOLES $DEV/$name"
   done
@@ -24,11 +26,15 @@ say_open_consoles() {
 say() {
   say_detail=$(one_line "$3")
   say_fix=$(one_line "$4")
-  for console in $CONSOLES; do
-    printf '[pinetboot] stage=%s state=%s %s%s\n' "$1" "$2" "$say_detail" "${say_fix:+ - $say_fix}" \
-      >>"$console" 2>/dev/null || : # a console that went away must not stop the boot
-  done
+  say_line "stage=$1 state=$2 $say_detail${say_fix:+ - $say_fix}"
+  screen_say "$1" "$2" "$say_detail" "$say_fix"
   report "$1" "$2" "$say_detail" "$say_fix"
+}
+
+say_line() {
+  for console in $CONSOLES; do
+    printf '[pinetboot] %s\n' "$1" >>"$console" 2>/dev/null || : # a console that went away must not stop the boot
+  done
 }
 
 # say_once KEY STAGE STATE DETAIL [FIX]: says it, unless the last thing said under KEY was the same.
@@ -47,15 +53,14 @@ one_line() {
   printf '%s' "$1" | tr '\n\t' '  ' | tr -d '\000-\037\177'
 }
 
-# Counts down on the consoles, so that nobody takes a waiting Pi for a dead one.
+# Says when the next try is, and counts down on the screen, so that nobody takes a waiting Pi for a dead one.
 retry_after_failure() {
+  say_line "trying again in $1 s"
   retry_left=$1
   while [ "$retry_left" -gt 0 ]; do
-    for console in $CONSOLES; do
-      printf '\r[pinetboot] trying again in %2d s ' "$retry_left" >>"$console" 2>/dev/null || :
-    done
+    screen_draw "$retry_left"
     sleep 1
     retry_left=$((retry_left - 1))
   done
-  for console in $CONSOLES; do printf '\n' >>"$console" 2>/dev/null || :; done
+  screen_draw
 }
