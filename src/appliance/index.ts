@@ -22,7 +22,14 @@ export { FORMAT_CHOICES, type FormatChoice } from "../images/import/formats.ts";
 export type { ImportFrom, ImportJob, ImportRequest } from "./images/import-job.ts";
 export { isLocalAddress, localAddresses, outwardAddress } from "./net/addresses.ts";
 export { type KeyRecord, Keys } from "./keys/keys.ts";
-export { BOOT_MODES, type BootMode, parsePiKey, SHIM_VARIANTS, type ShimVariant } from "./pis/record.ts";
+export {
+  BOOT_MODES,
+  type BootMode,
+  parsePiKey,
+  piCode,
+  SHIM_VARIANTS,
+  type ShimVariant,
+} from "./pis/record.ts";
 export type { PiView } from "./pis/service.ts";
 export { explainBindError } from "./serve/bind-errors.ts";
 export { DHCP_MODES, type DhcpMode } from "./serve/dhcp.ts";

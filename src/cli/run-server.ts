@@ -31,9 +31,9 @@ export async function runServer(options: ServerOptions): Promise<void> {
   appliance.events.listen((event) => log.step(event));
   outliveFaults(appliance);
   try {
-    const serving = await startServing(appliance, options.serve);
-    const servers: ApiServer[] = [];
     let pageUrl: string | undefined;
+    const serving = await startServing(appliance, { ...options.serve, pageUrl: () => pageUrl });
+    const servers: ApiServer[] = [];
     const context = { appliance, serving, version: VERSION, pageUrl: () => pageUrl };
     try {
       servers.push(listenUnix(createApi(context), folderPaths(options.dataFolder).socket));

@@ -273,6 +273,10 @@ export const AssignSchema = z
 export const PiSchema = z
   .object({
     key: z.string(),
+    code: z.string().openapi({
+      description: "What the Pi's screen shows in large letters: the end of its key",
+      example: "1A0C",
+    }),
     serial: z.string().nullable(),
     mac: z.string().nullable(),
     model: z.string().nullable(),

@@ -5,6 +5,7 @@ import {
   BLANK,
   type Catalog,
   type ImportJob,
+  piCode,
   type PiView,
   type SessionRecord,
   type Snapshot,
@@ -140,7 +141,13 @@ export function catalogView(
 
 export function piView(pi: PiView): z.infer<typeof PiSchema> {
   const { firstSeen, lastSeen, sessions, ...same } = pi;
-  return { ...same, sessions: [...sessions], first_seen: iso(firstSeen), last_seen: iso(lastSeen) };
+  return {
+    ...same,
+    code: piCode(pi.key),
+    sessions: [...sessions],
+    first_seen: iso(firstSeen),
+    last_seen: iso(lastSeen),
+  };
 }
 
 function lunsView({ library }: Appliance, { luns }: SessionRecord) {

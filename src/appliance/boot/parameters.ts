@@ -5,6 +5,7 @@
  *   clock=1764000000         Unix seconds: a Pi has no clock of its own
  *   server=laptop            the name of this computer
  *   message=...              words for the Pi's screen
+ *   choose=...               where to choose an image, while nobody has
  *   iscsi.ip= iscsi.port= iscsi.target= iscsi.lun= iscsi.mode= iscsi.initiator= iscsi.username= iscsi.password=
  */
 
@@ -24,16 +25,26 @@ export interface BootParameters {
   readonly clockSeconds: number;
   readonly server: string;
   readonly message: string;
+  /** Where to choose an image for this Pi, while nobody has. */
+  readonly choose?: string;
   readonly iscsi?: IscsiParameters;
 }
 
 /** Renders the answer. Line ends inside a value would forge a key, so they become spaces. */
-export function renderParameters({ state, clockSeconds, server, message, iscsi }: BootParameters): string {
+export function renderParameters({
+  state,
+  clockSeconds,
+  server,
+  message,
+  choose,
+  iscsi,
+}: BootParameters): string {
   const pairs: [string, string | number][] = [
     ["state", state],
     ["clock", clockSeconds],
     ["server", server],
     ["message", message],
+    ...(choose === undefined ? [] : [["choose", choose] satisfies [string, string]]),
     ...Object.entries(iscsi ?? {}).map(([key, value]): [string, string | number] => [`iscsi.${key}`, value]),
   ];
   return pairs.map(([key, value]) => `${key}=${String(value).replace(/[\r\n]+/g, " ")}\n`).join("");

@@ -41,6 +41,9 @@ export interface PiSighting {
   readonly address?: string | undefined;
 }
 
+/** Enough for a room: of thirty Pis, two end alike in one case of 150, and then both are named. */
+const PI_CODE_DIGITS = 4;
+
 const MAC_PATTERN = /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/;
 
 /** The key that a sighting gives: the serial's low word before the MAC; undefined when it has neither. */
@@ -50,6 +53,11 @@ export function piKeyOf({ serial, mac }: PiSighting): string | undefined {
     return digits.slice(-8);
   const address = mac?.toLowerCase().replaceAll("-", ":");
   return address !== undefined && MAC_PATTERN.test(address) ? address : undefined;
+}
+
+/** The short code by which people tell a Pi's screen from its neighbour's: the end of its key. The shim makes the same. */
+export function piCode(key: string): string {
+  return key.replaceAll(":", "").slice(-PI_CODE_DIGITS).toUpperCase();
 }
 
 /** Reads what a person types for a Pi: 8 to 16 hex digits of a serial, or a MAC with colons or dashes. */

@@ -25,6 +25,16 @@ test.each([
   expect(parsePiKey(text)).toBe(key);
 });
 
+test("a Pi is found by the code on its screen, and two that end alike are both found", () => {
+  const registry = new PiRegistry(newDatabase());
+  registry.see({ serial: "10000000ddb41a0c" });
+  registry.see({ mac: "dc:a6:32:01:36:c2" });
+  registry.see({ serial: "1000000000001a0c" });
+  expect(registry.withCode("1a0c").map(({ key }) => key)).toEqual(["ddb41a0c", "00001a0c"]);
+  expect(registry.withCode("36C2").map(({ key }) => key)).toEqual(["dc:a6:32:01:36:c2"]);
+  expect(registry.withCode("a0c")).toEqual([]);
+});
+
 test("a Pi first known by its MAC keeps what was chosen for it when its serial is heard", () => {
   const registry = new PiRegistry(newDatabase());
   registry.see({ mac });

@@ -4,6 +4,7 @@ import { wordsOf } from "../errors.ts";
 import {
   type Assignment,
   BOOT_MODES,
+  piCode,
   type PiRecord,
   piKeyOf,
   type PiSighting,
@@ -58,6 +59,11 @@ export class PiRegistry {
   byMac(mac: string): PiRecord | undefined {
     const wanted = mac.toLowerCase();
     return this.all().find((pi) => pi.mac === wanted);
+  }
+
+  /** The Pis whose screens show this code: nearly always one, or none. */
+  withCode(code: string): PiRecord[] {
+    return this.all().filter(({ key }) => piCode(key) === code.toUpperCase());
   }
 
   /** The Pi that was last seen with this address. */

@@ -80,12 +80,20 @@ export class PiService {
   }
 
   #keyOf(name: string): string {
+    const alike = this.#parts.registry.withCode(name);
+    if (alike.length > 1)
+      throw new ApplianceError(
+        "bad-request",
+        `${name.toUpperCase()} is the code of ${alike.length} Pis: ${alike.map(({ key }) => key).join(", ")}`,
+        "Give the whole of one.",
+      );
+    if (alike[0]) return alike[0].key;
     const key = parsePiKey(name);
     if (key === undefined)
       throw new ApplianceError(
         "bad-request",
-        `"${name}" is neither a serial number nor a MAC`,
-        "Give 8 to 16 hex digits, or a MAC like dc:a6:32:01:36:c2.",
+        `"${name}" is neither a serial number nor a MAC, nor the code of a Pi that was seen`,
+        "Give 8 to 16 hex digits, a MAC like dc:a6:32:01:36:c2, or the four digits that the Pi's screen shows.",
       );
     return this.#parts.registry.byKey(key)?.key ?? this.#parts.registry.byMac(key)?.key ?? key;
   }

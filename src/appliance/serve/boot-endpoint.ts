@@ -11,7 +11,8 @@ import type { Director } from "../boot/director.ts";
 import type { WaitingRoom } from "../boot/hold.ts";
 import { type BootParameters, type IscsiParameters, renderParameters } from "../boot/parameters.ts";
 import { RateLimit } from "../boot/rate.ts";
-import type { Assignment, PiRecord } from "../pis/record.ts";
+import { whereToChoose } from "../boot/where-to-choose.ts";
+import { type Assignment, piCode, type PiRecord } from "../pis/record.ts";
 import type { BootPlan } from "../decide.ts";
 import { toApplianceError } from "../errors-of-floors.ts";
 import type { EventLog } from "../events.ts";
@@ -40,6 +41,8 @@ export interface BootEndpointOptions {
   readonly sessions: SessionService;
   readonly events: EventLog;
   readonly waiting: WaitingRoom;
+  /** The page as other machines see it; undefined while it is not served. */
+  readonly pageUrl: () => string | undefined;
   /** The iSCSI server's real port; undefined while it is not served. */
   readonly iscsiPort: () => number | undefined;
 }
@@ -110,7 +113,7 @@ async function giveParameters(
     said = plan.message;
     const left = deadline - Date.now();
     const isSeen = seen === undefined || seen === wordsOfPlan(plan);
-    if (left <= 0 || !isSeen || request.signal.aborted) return text(answer("waiting", wordsOfPlan(plan)));
+    if (left <= 0 || !isSeen || request.signal.aborted) return text(waitingAnswer(options, pi, plan));
     await waiting.wait(pi.key, left, request.signal);
   }
   if (plan.kind !== "boot") {
@@ -125,6 +128,13 @@ async function giveParameters(
     events.emit({ pi: pi.key, stage: "parameters", state: "fail", detail: message, fix: fix ?? null });
     return text(answer("refused", fix === undefined ? message : `${message}. ${fix}`));
   }
+}
+
+function waitingAnswer({ pageUrl }: BootEndpointOptions, pi: PiRecord, plan: WaitingPlan): BootParameters {
+  const waiting = answer("waiting", wordsOfPlan(plan));
+  return plan.kind === "ask"
+    ? { ...waiting, choose: whereToChoose(pageUrl(), waiting.server, piCode(pi.key)) }
+    : waiting;
 }
 
 interface Chosen {

@@ -32,6 +32,8 @@ export interface ServeOptions {
   readonly iscsiPort: number;
   readonly reportPort: number;
   readonly policy: BootPolicyOptions;
+  /** The page as other machines see it, for the screens of Pis; it is served later than this, or not at all. */
+  readonly pageUrl?: (() => string | undefined) | undefined;
   readonly cacheFolder: string;
   /** Command that builds the shim and says its progress; undefined never builds. */
   readonly shimBuildCommand: readonly string[] | undefined;
@@ -135,6 +137,7 @@ export async function startServing(appliance: Appliance, options: ServeOptions):
           events,
           waiting,
           iscsiPort: () => iscsi?.port,
+          pageUrl: options.pageUrl ?? (() => undefined),
         }),
     );
     if (report) stops.push(() => report.stop());

@@ -21,7 +21,11 @@ import { waitForStage } from "../wait-for-stage.ts";
 const serialArgument = {
   kind: "tuple",
   parameters: [
-    { brief: "Serial number (the last 8 digits will do) or MAC", parse: text, placeholder: "serial" },
+    {
+      brief: "Serial number (the last 8 digits will do), MAC, or the code on its screen",
+      parse: text,
+      placeholder: "serial",
+    },
   ],
 } as const;
 
@@ -42,6 +46,7 @@ const list = buildCommand({
         pis,
         [
           { title: "PI", value: ({ key }) => key },
+          { title: "CODE", value: ({ code }) => code },
           { title: "MODEL", value: ({ model }) => model ?? "-" },
           { title: "ADDRESS", value: ({ address }) => address ?? "-" },
           {

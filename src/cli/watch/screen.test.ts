@@ -4,6 +4,7 @@ import { type Known, watchScreen } from "./screen.ts";
 const terminal = { columns: 80, rows: 24, colour: false, now: Date.parse("2026-01-01T12:00:10Z") };
 
 const pi: Known["pis"][number] = {
+  code: "1A0C",
   key: "abcdef12",
   serial: "10000000abcdef12",
   mac: "dc:a6:32:01:02:03",

@@ -33,7 +33,13 @@ describe("config.txt", () => {
   test("moves the full UART to the header of Pi 3 and Pi 4 alone", () => {
     expect(readBy("pi3")).toContain("dtoverlay=disable-bt");
     expect(readBy("pi4")).toContain("dtoverlay=disable-bt");
-    expect(readBy("pi5").join()).not.toContain("dtoverlay");
+    expect(readBy("pi5")).not.toContain("dtoverlay=disable-bt");
+  });
+
+  test("has the firmware hand its framebuffer to the kernel, on each board by the overlay that fits its tree", () => {
+    expect(readBy("pi3")).toContain("dtoverlay=screen");
+    expect(readBy("pi4")).toContain("dtoverlay=screen");
+    expect(readBy("pi5")).toContain("dtoverlay=screen-pi5");
   });
 
   test("names no overlay that the bundle lacks", () => {

@@ -34,12 +34,19 @@ export const CONFIG_ROWS = [
     line: "dtoverlay=disable-bt",
     why: "the full UART to the serial pins; the kernel has no Bluetooth",
   },
+  {
+    section: "pi3",
+    line: "dtoverlay=screen",
+    why: "the firmware's framebuffer for the kernel: HDMI shows the boot screen",
+  },
   { section: "pi4", line: "dtoverlay=disable-bt", why: "as on Pi 3; also Pi 400 and CM4" },
+  { section: "pi4", line: "dtoverlay=screen", why: "as on Pi 3" },
   {
     section: "pi5",
     line: "cmdline=cmdline-pi5.txt",
     why: "the same words, but for the name of its serial port; also Pi 500",
   },
+  { section: "pi5", line: "dtoverlay=screen-pi5", why: "as on Pi 3" },
 ] as const satisfies readonly ConfigRow[];
 
 /** config.txt for every board at once: sections of the firmware tell them apart. */

@@ -2,6 +2,8 @@
 import type { Run } from "../support/run.ts";
 import disableBt from "./disable-bt.dts" with { type: "text" };
 import dwc2 from "./dwc2.dts" with { type: "text" };
+import screenPi5 from "./screen-pi5.dts" with { type: "text" };
+import screen from "./screen.dts" with { type: "text" };
 
 export interface OverlayRow {
   /** As in `dtoverlay=name`. */
@@ -13,6 +15,8 @@ export interface OverlayRow {
 export const OVERLAYS = [
   { name: "disable-bt", source: disableBt },
   { name: "dwc2", source: dwc2 },
+  { name: "screen", source: screen },
+  { name: "screen-pi5", source: screenPi5 },
 ] as const satisfies readonly OverlayRow[];
 
 /** Compiles one overlay to `outputPath` with this `dtc`. */

@@ -33,7 +33,7 @@ parameters_from_endpoint() {
       ready) return 0 ;;
       waiting)
         SEEN=$(value_get endpoint message)
-        say_once waiting parameters progress "$(endpoint_words "waiting for a choice on the server")"
+        endpoint_say_waiting
         sleep 1 # a server that does not hold its answer must not be flooded
         ;;
       refused)
@@ -52,6 +52,14 @@ parameters_from_endpoint() {
 endpoint_ask() {
   wget -q -T "$QUESTION_TIMEOUT_SECONDS" -O - \
     "http://$SERVER/v1/parameters?serial=$SERIAL&mac=$MAC&boot=$BOOT_ID&model=$(url_encode "$MODEL")&seen=$(url_encode "$SEEN")"
+}
+
+# With where to choose, when that is what is waited for.
+endpoint_say_waiting() {
+  waiting_choice=$(one_line "$(value_get endpoint choose)")
+  screen_choice "$waiting_choice"
+  say_once waiting parameters progress "$(endpoint_words "waiting for a choice on the server")" \
+    "${waiting_choice:+$waiting_choice - this Pi is $(machine_code)}"
 }
 
 endpoint_words() {

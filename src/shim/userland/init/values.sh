@@ -35,7 +35,7 @@ values_known() {
     iscsi.ip | iscsi.port | iscsi.target | iscsi.lun | iscsi.mode) ;;
     iscsi.initiator | iscsi.username | iscsi.password) ;;
     pinetboot.server | ip | init | ro | rw | rootfstype | rootflags) ;;
-    state | clock | server | message) ;;
+    state | clock | server | message | choose) ;;
     *) return 1 ;;
   esac
 }
