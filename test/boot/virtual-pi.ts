@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import type { Lab } from "../sim/net/lab.ts";
 import { type PiResult, type ProfileName, runPi, type StartedFiles } from "../sim/pi/index.ts";
 import { Console } from "./console.ts";
+import { askMonitor, monitorFlags } from "./monitor.ts";
 
 /** Console logs of the last run. */
 const LOGS = resolve(import.meta.dir, "../../dist/test-logs");
@@ -22,6 +23,8 @@ export interface VirtualPiOptions {
   /** 16 hex digits. */
   readonly serial: string;
   readonly mac: string;
+  /** Of `virt` alone; a raspi3b has its board's. */
+  readonly memoryMib?: number;
 }
 
 export class VirtualPi {
@@ -82,6 +85,25 @@ export class VirtualPi {
     if (qemu.signalCode) throw new Error(`${this.options.name} was not off after ${limitMs / 1000} s`);
   }
 
+  /** Pulls the network cable out or puts it back: the machine sees its link go and come. */
+  async setCable(state: "in" | "out"): Promise<void> {
+    await this.monitor(`set_link lan ${state === "in" ? "on" : "off"}`);
+  }
+
+  /** Gives a command to QEMU's monitor and returns its answer. */
+  async monitor(command: string): Promise<string> {
+    return askMonitor(this.#monitorPath, command);
+  }
+
+  /** Stops the whole machine between two instructions, for as long as its computer sleeps. */
+  freeze(): void {
+    this.#qemu?.kill("SIGSTOP");
+  }
+
+  thaw(): void {
+    this.#qemu?.kill("SIGCONT");
+  }
+
   /** Pulls the plug. */
   async unplug(): Promise<void> {
     this.#qemu?.kill("SIGKILL");
@@ -95,14 +117,19 @@ export class VirtualPi {
     rmSync(this.#outDir, { recursive: true, force: true });
   }
 
+  get #monitorPath(): string {
+    return join(this.#outDir, "monitor");
+  }
+
   #qemuCommand(files: StartedFiles): string[] {
-    const { machine, mac } = this.options;
+    const { machine, mac, memoryMib = 1024 } = this.options;
     const nic = machine === "raspi3b" ? "usb-net" : "virtio-net-pci";
     const initramfs = files.initramfsPath ? ["-initrd", files.initramfsPath] : [];
     return [
       "qemu-system-aarch64",
-      ...words("-display none -monitor none -serial stdio -no-reboot"),
-      ...(machine === "raspi3b" ? raspi3b(files) : virt(files)),
+      ...words("-display none -serial stdio -no-reboot"),
+      ...monitorFlags(this.#monitorPath),
+      ...(machine === "raspi3b" ? raspi3b(files) : virt(files, memoryMib)),
       "-kernel",
       files.kernelPath,
       ...initramfs,
@@ -116,8 +143,8 @@ function raspi3b(files: StartedFiles): string[] {
   return ["-machine", "raspi3b", "-dtb", files.deviceTreePath];
 }
 
-function virt(files: StartedFiles): string[] {
-  const machine = words("-machine virt -cpu cortex-a72 -smp 2 -m 1024 -device virtio-rng-pci");
+function virt(files: StartedFiles, memoryMib: number): string[] {
+  const machine = words(`-machine virt -cpu cortex-a72 -smp 2 -m ${memoryMib} -device virtio-rng-pci`);
   // Whatever UART the served command line names, this machine's only one is the first PL011.
   return [...machine, "-append", files.cmdline.replaceAll(/(?<=console=)ttyAMA\d+/g, "ttyAMA0")];
 }

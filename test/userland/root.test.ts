@@ -109,15 +109,4 @@ describeWith(["busybox"], "the root that the shim hands over to", () => {
     expect(said).toContain("cannot be mounted (mount: mounting /dev/sda2 failed: Invalid argument");
     expect(said).toContain("this shim reads ext4 squashfs)");
   });
-
-  test("the target's network managers are told to leave the interface alone", () => {
-    const hints = "umask 022; MAC=dc:a6:32:01:02:03 INTERFACE=eth0; target_hints";
-    shell.run(hints);
-    const { text } = shell.run(
-      'cat "$RUN"/systemd/network/*.network "$RUN"/NetworkManager/conf.d/* "$RUN"/network/ifstate',
-    );
-    expect(text).toContain("MACAddress=dc:a6:32:01:02:03\nType=ether\n\n[Link]\nUnmanaged=yes");
-    expect(text).toContain("match-device=mac:dc:a6:32:01:02:03\nmanaged=0");
-    expect(text).toContain("eth0=eth0");
-  });
 });

@@ -60,11 +60,14 @@ export class ShimShell {
 
   /** Runs `script` after all parts of init are read, as init reads them. */
   run(script: string): ShellResult {
-    const names = Object.keys(INIT_PARTS).filter((name) => name.endsWith(".sh") && !name.startsWith("dhcp-"));
+    // Those that begin with "#!" are programs of their own.
+    const names = Object.entries(INIT_PARTS).flatMap(([name, text]) =>
+      name.endsWith(".sh") && !text.startsWith("#!") ? [name] : [],
+    );
     const at = (name: string): string => `'${this.path(name)}'`;
     const head = [
       `PATH=${at("bin")} PROC=${at("proc")} SYS=${at("sys")} DEV=${at("dev")} RUN=${at("run")}`,
-      `STATE=${at("state")} KEEP=${at("keep")} ROOT=${at("root")} LIB=${at("lib")}`,
+      `RESOLV_CONF=${at("resolv.conf")} STATE=${at("state")} KEEP=${at("keep")} ROOT=${at("root")} LIB=${at("lib")}`,
       "export PATH LC_ALL=C",
       `CONSOLES=${at("console")}`,
       ...names.map((name) => `. "$LIB"/${name}`),

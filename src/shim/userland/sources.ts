@@ -8,12 +8,14 @@ import evpHeader from "./c/include/openssl/evp.h" with { type: "text" };
 import randHeader from "./c/include/openssl/rand.h" with { type: "text" };
 import keep from "./c/keep.c" with { type: "text" };
 import logLines from "./c/log-lines.c" with { type: "text" };
+import addressKeeper from "./init/address-keeper.sh" with { type: "text" };
 import cmdlineAwk from "./init/cmdline.awk" with { type: "text" };
 import cmdline from "./init/cmdline.sh" with { type: "text" };
 import dhcpClient from "./init/dhcp-client.sh" with { type: "text" };
 import dhcpEvent from "./init/dhcp-event.sh" with { type: "text" };
 import handover from "./init/handover.sh" with { type: "text" };
 import init from "./init/init.sh" with { type: "text" };
+import interfaceName from "./init/interface-name.sh" with { type: "text" };
 import keepTmpfs from "./init/keep.sh" with { type: "text" };
 import login from "./init/login.sh" with { type: "text" };
 import machine from "./init/machine.sh" with { type: "text" };
@@ -22,6 +24,7 @@ import parameters from "./init/parameters.sh" with { type: "text" };
 import partitions from "./init/partitions.sh" with { type: "text" };
 import report from "./init/report.sh" with { type: "text" };
 import rootPath from "./init/root-path.sh" with { type: "text" };
+import resolvConf from "./init/resolv-conf.sh" with { type: "text" };
 import root from "./init/root.sh" with { type: "text" };
 import say from "./init/say.sh" with { type: "text" };
 import screenAwk from "./init/screen.awk" with { type: "text" };
@@ -47,11 +50,13 @@ export const INIT = init;
 
 /** What init reads, by name in /lib/shim. */
 export const INIT_PARTS: Readonly<Record<string, string>> = {
+  "address-keeper.sh": addressKeeper,
   "cmdline.awk": cmdlineAwk,
   "cmdline.sh": cmdline,
   "dhcp-client.sh": dhcpClient,
   "dhcp-event.sh": dhcpEvent,
   "handover.sh": handover,
+  "interface-name.sh": interfaceName,
   "keep.sh": keepTmpfs,
   "login.sh": login,
   "machine.sh": machine,
@@ -59,6 +64,7 @@ export const INIT_PARTS: Readonly<Record<string, string>> = {
   "parameters.sh": parameters,
   "partitions.sh": partitions,
   "report.sh": report,
+  "resolv-conf.sh": resolvConf,
   "root-path.sh": rootPath,
   "root.sh": root,
   "say.sh": say,

@@ -8,12 +8,7 @@ LEASE=/lease
 RESTART_SECONDS=3
 export PATH
 
-interface_name() {
-  for path in /sys/class/net/*; do
-    # Bridges and VLANs on top of an interface have its MAC too.
-    [ -e "$path/device" ] && [ "$(cat "$path/address")" = "$1" ] && printf '%s' "${path##*/}" && return
-  done
-}
+. /lib/interface-name.sh
 
 trap 'kill "$client"; exit' TERM
 while :; do

@@ -7,7 +7,12 @@ handover() {
     say handover fail "$INIT is gone from $DEV/$PARTITION" "choose another image"
     return 1
   }
-  target_hints 2>"$STATE/hints.error" || : # a read-only root has no place for a resolv.conf
+  [ -n "$ADDRESS_KEPT" ] || keep_address
+  ADDRESS_KEPT=yes
+  {
+    target_hints
+    target_resolv_conf
+  } 2>"$STATE/hints.error"
   say handover ok "starting $INIT from $DEV/$PARTITION"
   report_finish "$REPORT_PATIENCE_SECONDS"
   screen_close

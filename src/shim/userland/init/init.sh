@@ -11,6 +11,7 @@ RUN=/run
 STATE=/state   # what only the shim needs, secrets included: gone after switch_root
 KEEP=/keep     # tmpfs that outlives switch_root: the DHCP client and iscsid live in it
 ROOT=/newroot
+RESOLV_CONF=/etc/resolv.conf # the name servers of the lease
 LIB=/lib/shim
 export PATH LC_ALL=C
 
@@ -28,6 +29,7 @@ export PATH LC_ALL=C
 . "$LIB"/partitions.sh
 . "$LIB"/root.sh
 . "$LIB"/target-hints.sh
+. "$LIB"/resolv-conf.sh
 . "$LIB"/handover.sh
 
 # Seconds between a failure and the next try: long enough to read the words, short enough not to keep anybody waiting.

@@ -12,18 +12,25 @@ keep_prepare() {
   mount -t sysfs sysfs "$KEEP/sys"
   mount -t devtmpfs devtmpfs "$KEEP/dev"
   cp /bin/busybox /bin/keep "$KEEP/bin"
-  for name in sh cat ip rm sleep; do ln -s busybox "$KEEP/bin/$name"; done
+  for name in sh cat grep ip rm sleep; do ln -s busybox "$KEEP/bin/$name"; done
   cp /sbin/iscsid "$KEEP/sbin/iscsid"
-  cp "$LIB"/dhcp-client.sh "$LIB"/dhcp-event.sh "$KEEP/lib"
+  cp "$LIB"/dhcp-client.sh "$LIB"/dhcp-event.sh "$LIB"/interface-name.sh "$LIB"/address-keeper.sh "$KEEP/lib"
   chmod 0755 "$KEEP/lib/dhcp-event.sh"
 }
 
-# keep_start LOG NAME PROGRAM [ARGUMENT...]: starts a program inside the tmpfs; its process id is KEPT.
-# NAME must begin with '@': systemd spares such processes of root at shutdown.
+# keep_start LOG NAME PROGRAM [ARGUMENT...]: starts a program inside the tmpfs; its process id is KEPT, and one of
+# ALL_KEPT. NAME must begin with '@': systemd spares such processes of root at shutdown.
 keep_start() {
   keep_log=$1
   keep_name=$2
   shift 2
   keep "$keep_name" "$keep_log" "$KEEP" "$@" &
   KEPT=$!
+  ALL_KEPT="$ALL_KEPT $KEPT"
+}
+
+# The last one: it holds the address of whatever way the network came up by.
+keep_address() {
+  mkdir -p "$KEEP/lease"
+  keep_start /dev/null @/busybox /bin/busybox sh /lib/address-keeper.sh "$MAC"
 }

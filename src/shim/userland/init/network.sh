@@ -74,6 +74,10 @@ network_static() {
   static_gateway=$(colon_field "$1" 3)
   ip addr add "$ADDRESS/${static_mask:-24}" dev "$INTERFACE" 2>/dev/null # the kernel may have done it
   [ -z "$static_gateway" ] || ip route replace default via "$static_gateway" dev "$INTERFACE"
+  mkdir -p "$KEEP/lease"
+  printf '%s' "$ADDRESS" >"$KEEP/lease/ip"
+  printf '%s' "${static_mask:-24}" >"$KEEP/lease/mask"
+  printf '%s' "$static_gateway" >"$KEEP/lease/router"
   : >/etc/resolv.conf
   for static_dns in $(colon_field "$1" 8) $(colon_field "$1" 9); do
     printf 'nameserver %s\n' "$static_dns" >>/etc/resolv.conf

@@ -1,11 +1,12 @@
-# What the target is told about its network: its own managers must leave the interface alone that carries its root,
-# and its programs need a resolv.conf. All of it in /run, nothing on the target's disk but a resolv.conf that is missing.
+# What the target is told about its network: its own managers must leave the interface alone that carries its root, from
+# its first second to the last one of a shutdown. All of it in /run: nothing is written to the target's disk.
 
 target_hints() {
   hint_networkd
   hint_network_manager
   hint_ifupdown
-  hint_resolv_conf
+  hint_dhcpcd
+  hint_killall
 }
 
 # udev must not rename the interface: its DHCP client would have to start again.
@@ -14,7 +15,7 @@ hint_networkd() {
   cat >"$RUN/systemd/network/00-pinetboot.link" <<HINT
 [Match]
 MACAddress=$MAC
-Type=ether
+Type=ether wlan
 
 [Link]
 NamePolicy=keep
@@ -22,10 +23,16 @@ HINT
   cat >"$RUN/systemd/network/00-pinetboot.network" <<HINT
 [Match]
 MACAddress=$MAC
-Type=ether
+Type=ether wlan
 
 [Link]
 Unmanaged=yes
+HINT
+  # Where nothing is left for networkd to manage, waiting for it takes two minutes; this system is online, as it runs.
+  mkdir -p "$RUN/pinetboot"
+  hint_unit systemd-networkd-wait-online <<HINT
+[Unit]
+ConditionPathExists=!/run/pinetboot
 HINT
 }
 
@@ -38,29 +45,60 @@ hint_network_manager() {
   } >"$RUN/NetworkManager/conf.d/00-pinetboot.conf"
 }
 
-# ifup believes that the interface is up already and leaves it.
+# To ifup the interface is up already, to ifdown it is up by a description that is nowhere: both leave it. Debian's
+# ifupdown reads the first file, Alpine's (and busybox's) the second one; Alpine keeps its network at shutdown by itself.
 hint_ifupdown() {
   mkdir -p "$RUN/network"
-  printf '%s=%s\n' "$INTERFACE" "$INTERFACE" >"$RUN/network/ifstate"
+  printf '%s=pinetboot\n' "$INTERFACE" >"$RUN/network/ifstate"
+  printf '%s=%s 1\n' "$INTERFACE" "$INTERFACE" >"$RUN/ifstate"
+}
+
+# dhcpcd takes every interface and reads one file, on the target's disk. Under systemd its start gets one more flag;
+# elsewhere its file is seen with one more line, through a mount.
+hint_dhcpcd() {
+  for hint_name in dhcpcd dhcpcd5; do
+    hint_start=$(hint_exec_start "$hint_name")
+    [ -n "$hint_start" ] || continue
+    hint_program=${hint_start%% *}
+    hint_unit "$hint_name" <<HINT
+[Service]
+ExecStart=
+ExecStart=$hint_program --denyinterfaces $INTERFACE${hint_start#"$hint_program"}
+HINT
+  done
+  case "$(root_resolve "$INIT")" in */systemd) return ;; esac
+  [ -f "$ROOT/etc/dhcpcd.conf" ] || return 0
+  {
+    printf '# pinetboot shows this file with the next line; umount /etc/dhcpcd.conf shows the real one.\n'
+    printf 'denyinterfaces %s\n' "$INTERFACE"
+    cat "$ROOT/etc/dhcpcd.conf"
+  } >"$RUN/pinetboot/dhcpcd.conf"
+  mount -o bind "$RUN/pinetboot/dhcpcd.conf" "$ROOT/etc/dhcpcd.conf" &&
+    mount -o remount,bind,ro "$ROOT/etc/dhcpcd.conf"
+}
+
+# hint_unit NAME: a drop-in for a service of systemd, from stdin, read after those that the target has.
+hint_unit() {
+  mkdir -p "$RUN/systemd/system/$1.service.d"
+  cat >"$RUN/systemd/system/$1.service.d/zz-pinetboot.conf"
+}
+
+# hint_exec_start NAME: how a service of the target starts; drop-ins come after their unit.
+hint_exec_start() {
+  for hint_folder in usr/lib lib etc; do
+    for hint_file in "$ROOT/$hint_folder/systemd/system/$1.service" \
+      "$ROOT/$hint_folder/systemd/system/$1.service.d"/*.conf; do
+      [ -f "$hint_file" ] && sed -n 's/^ExecStart=\(.\)/\1/p' "$hint_file"
+    done
+  done | tail -n 1
+}
+
+# sysvinit's last act before the root goes is to kill everything: not these, for the disk is still in use.
+hint_killall() {
+  mkdir -p "$RUN/sendsigs.omit.d"
+  printf '%s\n' $ALL_KEPT >"$RUN/sendsigs.omit.d/pinetboot"
 }
 
 hint_name_servers() {
-  awk '$1 == "nameserver" { print $2 }' /etc/resolv.conf 2>/dev/null
-}
-
-# systemd-resolved reads a drop-in. A resolv.conf that is a link into /run gets its file there until its owner starts;
-# one that is missing is made; one that is there is the user's.
-hint_resolv_conf() {
-  hint_servers=$(hint_name_servers | tr '\n' ' ')
-  [ -n "$hint_servers" ] || return 0
-  mkdir -p "$RUN/systemd/resolved.conf.d"
-  printf '[Resolve]\nDNS=%s\n' "$hint_servers" >"$RUN/systemd/resolved.conf.d/pinetboot.conf"
-  hint_file=$(root_resolve /etc/resolv.conf)
-  case "$hint_file" in
-    /run/*) hint_file=$RUN/${hint_file#/run/} ;;
-    */../run/*) hint_file=$RUN/${hint_file##*/../run/} ;;
-    *) hint_file=$ROOT$hint_file ;;
-  esac
-  [ -s "$hint_file" ] && return 0
-  mkdir -p "${hint_file%/*}" && cp /etc/resolv.conf "$hint_file" 2>/dev/null && chmod 0644 "$hint_file"
+  awk '$1 == "nameserver" { print $2 }' "$RESOLV_CONF" 2>/dev/null
 }
