@@ -22,6 +22,7 @@ describeWith(["busybox"], "the target's network managers", () => {
       `umask 022; MAC=dc:a6:32:01:02:03 INTERFACE=eth0 INIT=${init} ALL_KEPT=' 41 42'; export STATE; target_hints; target_resolv_conf`,
     );
   const read = (name: string): string => readFileSync(shell.path(name), "utf8");
+  const drop = (): string => read("run/systemd/system/dhcpcd.service.d/zz-pinetboot.conf");
 
   test("systemd-networkd leaves the interface unmanaged and unnamed, wired or wireless, and waits for nothing", () => {
     expect(hints().errors).toBe("");
@@ -50,7 +51,6 @@ describeWith(["busybox"], "the target's network managers", () => {
     shell.write("root/usr/lib/systemd/systemd", "");
     shell.write("root/lib/systemd/system/dhcpcd.service", "[Service]\nExecStart=/usr/sbin/dhcpcd -q -b\n");
     hints("/usr/lib/systemd/systemd");
-    const drop = (): string => read("run/systemd/system/dhcpcd.service.d/zz-pinetboot.conf");
     expect(drop()).toBe("[Service]\nExecStart=\nExecStart=/usr/sbin/dhcpcd --denyinterfaces eth0 -q -b\n");
     shell.write(
       "root/etc/systemd/system/dhcpcd.service.d/wait.conf",
