@@ -25,6 +25,7 @@ export type Job = z.infer<typeof JobSchema>;
 export type Storage = z.infer<typeof StorageSchema>;
 export type Health = z.infer<typeof HealthSchema>;
 export type Finding = z.infer<typeof FindingSchema>;
+export type Traffic = Session["traffic"];
 export type BootEvent = z.infer<typeof EventSchema>;
 
 /** What went wrong and what to do about it, in the server's own words. */

@@ -10,6 +10,7 @@ import {
   type Pi,
   type Session,
   type Storage,
+  type Traffic,
 } from "./api.ts";
 
 export const pis = signal<readonly Pi[]>([]);
@@ -23,6 +24,8 @@ export const health = signal<Health | undefined>(undefined);
 export const events = signal<readonly BootEvent[]>([]);
 /** "lost" once the stream broke, until it is there again. */
 export const stream = signal<"connecting" | "live" | "lost">("connecting");
+/** What each disk's initiators did in the last minute, by the session's id: one sample a second while something moves. */
+export const traffic = signal<ReadonlyMap<string, readonly Traffic[]>>(new Map());
 /** The page's clock, so that "3 s ago" stays true. */
 export const now = signal(Date.now());
 
@@ -33,6 +36,8 @@ const REFRESH_AFTER_MS = 100;
 /** Throughput and space change without an event. */
 const REFRESH_EVERY_MS = 5_000;
 const TICK_MS = 1_000;
+/** A minute of them. */
+const TRAFFIC_SAMPLES = 60;
 
 let refreshTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -82,6 +87,14 @@ export function follow(): void {
     if (last && event.id <= last.id) return;
     events.value = [...events.value.slice(1 - EVENTS_MAX), event];
     refreshSoon();
+  });
+  source.addEventListener("traffic", ({ data }: MessageEvent<string>) => {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    const news = JSON.parse(data) as { sessions: readonly (Traffic & { id: string })[] };
+    const samples = new Map(traffic.value);
+    for (const { id, ...sample } of news.sessions)
+      samples.set(id, [...(samples.get(id) ?? []), sample].slice(-TRAFFIC_SAMPLES));
+    traffic.value = samples;
   });
   setInterval(() => (now.value = Date.now()), TICK_MS);
   setInterval(refreshSoon, REFRESH_EVERY_MS);

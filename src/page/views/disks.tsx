@@ -6,6 +6,7 @@ import { ActionForm } from "../parts/action-form.tsx";
 import { ConfirmButton } from "../parts/confirm-button.tsx";
 import { ProblemNote } from "../parts/problem-note.tsx";
 import { Table } from "../parts/table.tsx";
+import { Throughput } from "../parts/throughput.tsx";
 import { useAction } from "../parts/use-action.ts";
 import { images, now, sessions } from "../state.ts";
 import { DiskMenu } from "./disk-menu.tsx";
@@ -85,7 +86,10 @@ function DiskRow({ session }: { session: Session }) {
       <td>
         {sizeWords(session.used_bytes)} <span class="dim">of {sizeWords(session.quota_bytes ?? size)}</span>
       </td>
-      <td>{session.connected_from.join(", ") || <span class="dim">nobody</span>}</td>
+      <td>
+        {session.connected_from.join(", ") || <span class="dim">nobody</span>}
+        <Throughput ids={[session.id]} />
+      </td>
       <td class="end">
         {session.fenced && (
           <button
@@ -95,6 +99,14 @@ function DiskRow({ session }: { session: Session }) {
           >
             Let in again
           </button>
+        )}
+        {session.connected_from.length > 0 && (
+          <ConfirmButton
+            label="Disconnect"
+            question="Log it out?"
+            disabled={action.busy}
+            onConfirm={() => action.run(() => call("POST", `/sessions/${session.id}/disconnect`))}
+          />
         )}
         <ConfirmButton
           label="Delete"
