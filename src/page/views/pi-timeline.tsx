@@ -1,7 +1,7 @@
 /** A Pi's boot as it happens: a row of stages, what moves now, and everything that was said so far. */
 import { useState } from "preact/hooks";
 import type { BootEvent } from "../api.ts";
-import { type Boot, bootOf, type Step } from "../../appliance/boot/timeline.ts";
+import type { Boot, Step } from "../../appliance/boot/timeline.ts";
 import { secondsWords } from "../model/words.ts";
 import { Progress } from "../parts/progress.tsx";
 
