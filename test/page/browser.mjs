@@ -7,7 +7,10 @@ import { chromium } from "playwright-core";
 
 const [flow, url, file] = process.argv.slice(2);
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
-const FLOWS = { views, newDisk, choose, addAndKeep };
+const LATENESS_ROUNDS = 100;
+/** A boot in an emulated machine beside other suites. */
+const BOOT_MS = 240_000;
+const FLOWS = { views, newDisk, choose, addAndKeep, reconnect, twoBrowsers, firstBoot, lateness, pictures };
 
 const browser = await chromium.launch({
   executablePath: "/usr/bin/chromium",
@@ -135,4 +138,118 @@ async function addAndKeep() {
   await row.getByRole("button", { name: "Delete what was written?" }).click();
   await row.waitFor({ state: "detached" });
   return { errors };
+}
+
+/** The server goes and comes back: the page says both by itself, and what happened meanwhile is on it. */
+async function reconnect() {
+  const { page } = await open();
+  await page.getByRole("link", { name: "Disks" }).click();
+  await page.getByText("No disk yet").waitFor();
+  console.log(JSON.stringify({ ready: true }));
+  await page.getByText("The server does not answer").waitFor();
+  await page.getByText("Live", { exact: true }).waitFor();
+  await page.getByRole("cell", { name: "blank" }).waitFor();
+  return { back: true };
+}
+
+/** What one person does the other sees without touching anything. */
+async function twoBrowsers() {
+  const [one, other] = [await open(), await open()];
+  for (const { page } of [one, other]) await page.getByRole("link", { name: "Disks" }).click();
+  await one.page.getByLabel("Size").fill("32M");
+  await one.page.getByRole("button", { name: "New disk" }).click();
+  await one.page.getByRole("heading", { name: "Your disk is ready" }).waitFor();
+  const id = await one.page.locator("tbody th code").first().textContent();
+  const row = other.page.getByRole("row").filter({ hasText: id });
+  await row.waitFor();
+  const secretShown = await other.page.getByText("Secret").count();
+  await row.getByRole("button", { name: "Delete" }).click();
+  await row.getByRole("button", { name: "Delete what was written?" }).click();
+  await one.page.getByRole("row").filter({ hasText: id }).waitFor({ state: "detached" });
+  return { secretShown, errors: [...one.errors, ...other.errors] };
+}
+
+/** An unknown Pi, from its first question to its root: every state of its stages, and what it took of a person. */
+async function firstBoot() {
+  const { page, errors } = await open();
+  await page.evaluate(() => {
+    globalThis.seen = [];
+    const look = () => {
+      const stages = [...document.querySelectorAll(".timeline li")];
+      const now = stages.map((stage) => `${stage.textContent.trim()}`).join(", ");
+      if (now !== "" && now !== globalThis.seen.at(-1)) globalThis.seen.push(now);
+    };
+    new MutationObserver(look).observe(document.body, {
+      subtree: true,
+      childList: true,
+      characterData: true,
+      attributes: true,
+    });
+  });
+  console.log(JSON.stringify({ ready: true }));
+  const card = page.getByRole("article");
+  await card.getByText("Nobody has chosen an image for this Pi yet").waitFor({ timeout: BOOT_MS });
+  await card.getByLabel("Image").selectOption({ label: "small" });
+  await card.getByRole("button", { name: "Boot this" }).click();
+  await card.getByText(/^Up after/).waitFor({ timeout: BOOT_MS });
+  const throughput = await card.getByText(/reads .*\/s, writes/).count();
+  await card.getByText("Step by step").click();
+  const steps = await card.getByRole("list", { name: "Steps of this boot" }).innerText();
+  return { seen: await page.evaluate(() => globalThis.seen), throughput, steps, errors };
+}
+
+/** How long after it was reported each stage stands on the page, in milliseconds; FILE is the boot endpoint's address. */
+async function lateness() {
+  const { page } = await open();
+  const pi = "serial=10000000abcdef12&boot=b1";
+  const report = (stage, detail) =>
+    fetch(`http://${file}/v1/report`, {
+      method: "POST",
+      body: `${pi}&stage=${stage}&state=progress&detail=${detail}`,
+    });
+  await report("kernel", "first");
+  await page.getByRole("article").waitFor();
+  await page.evaluate(() => {
+    globalThis.shownAt = {};
+    new MutationObserver(() => {
+      const text = document.querySelector(".latest")?.textContent ?? "";
+      globalThis.shownAt[text] ??= Date.now();
+    }).observe(document.body, { subtree: true, childList: true, characterData: true });
+  });
+  const took = [];
+  for (let round = 0; round < LATENESS_ROUNDS; round += 1) {
+    const detail = `round-${round}`;
+    const at = Date.now();
+    await report("network", detail);
+    await page.getByText(detail, { exact: true }).first().waitFor();
+    took.push((await page.evaluate((text) => globalThis.shownAt[text], detail)) - at);
+  }
+  return { took };
+}
+
+/** Every view as a picture into the folder FILE, wide and light, and the Pis also narrow and dark. */
+async function pictures() {
+  const wide = { viewport: { width: 1200, height: 760 }, colorScheme: "light" };
+  const narrow = { viewport: { width: 390, height: 844 }, colorScheme: "dark", deviceScaleFactor: 2 };
+  for (const [name, options] of [
+    ["", wide],
+    ["-phone", narrow],
+  ]) {
+    const { page } = await open(options);
+    const views = name === "" ? ["Pis", "Images", "Disks", "Doctor"] : ["Pis"];
+    for (const view of views) {
+      await page.getByRole("link", { name: view, exact: true }).click();
+      await page.getByRole("heading", { level: 1, name: view }).waitFor();
+      if (view === "Disks") {
+        await page.getByRole("button", { name: "New disk" }).click();
+        await page.getByRole("heading", { name: "Your disk is ready" }).waitFor();
+      }
+      if (view === "Doctor") {
+        await page.getByRole("button", { name: "Look what is wrong" }).click();
+        await page.getByRole("button", { name: "Look again" }).waitFor();
+      }
+      await page.screenshot({ path: `${file}/page-${view.toLowerCase()}${name}.png` });
+    }
+  }
+  return {};
 }

@@ -2,10 +2,17 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
 import { z } from "zod";
-import { type CreatedSession, iscsiUrl, qemuIo, TestServer, temporaryFolder } from "../support/pinetboot.ts";
+import {
+  type CreatedSession,
+  iscsiUrl,
+  LOOPBACK_FLAGS,
+  qemuIo,
+  TestServer,
+  temporaryFolder,
+} from "../support/pinetboot.ts";
 import { describeWith } from "../support/tools.ts";
+import { type Drive, driveBrowser } from "./drive.ts";
 
-const BROWSER = join(import.meta.dir, "browser.mjs");
 const FLOW_MS = 60_000;
 
 describeWith(["node", "chromium", "qemu-io"], "the page", () => {
@@ -103,6 +110,18 @@ describeWith(["node", "chromium", "qemu-io"], "the page", () => {
   );
 
   test(
+    "what one person does another sees at once, but for the secret",
+    async () => {
+      const seen = await drive(
+        "twoBrowsers",
+        z.object({ secretShown: z.number(), errors: z.array(z.string()) }),
+      );
+      expect(seen).toEqual({ secretShown: 0, errors: [] });
+    },
+    FLOW_MS,
+  );
+
+  test(
     "with all that on it, every view fits a phone and a wide screen, bars nobody by axe, and asks nobody but its own server",
     async () => {
       const seen = await drive("views", z.looseObject({ headings: z.array(z.string()) }));
@@ -112,22 +131,43 @@ describeWith(["node", "chromium", "qemu-io"], "the page", () => {
     FLOW_MS,
   );
 
-  /** Runs a flow; `meanwhile` runs from when the page is open. */
-  async function drive<T>(
-    flow: string,
-    schema: z.ZodType<T>,
-    { meanwhile, file = "" }: { meanwhile?: () => Promise<void>; file?: string } = {},
-  ): Promise<T> {
-    const child = Bun.spawn(["node", BROWSER, flow, url, file], { stdout: "pipe", stderr: "inherit" });
-    let last = "";
-    const side: Promise<void>[] = [];
-    const decoder = new TextDecoder();
-    for await (const bytes of child.stdout) {
-      last = decoder.decode(bytes).trim().split("\n").at(-1) ?? "";
-      if (meanwhile && side.length === 0) side.push(meanwhile());
-    }
-    await Promise.all(side);
-    expect(await child.exited).toBe(0);
-    return schema.parse(JSON.parse(last));
+  /** Runs a flow against this server. */
+  async function drive<T>(flow: string, schema: z.ZodType<T>, options?: Partial<Drive>): Promise<T> {
+    return driveBrowser(flow, schema, { url, ...options });
   }
 });
+
+describeWith(["node", "chromium"], "the page of a server that goes and comes back", () => {
+  const folder = temporaryFolder("page-again");
+  let server: TestServer | undefined;
+  afterAll(async () => {
+    await server?.stop();
+    folder.dispose();
+  });
+
+  test(
+    "says that the server does not answer, and goes on by itself when it does",
+    async () => {
+      const data = join(folder.path, "data");
+      const flags = LOOPBACK_FLAGS.with(LOOPBACK_FLAGS.indexOf("--http") + 1, `127.0.0.1:${freePort()}`);
+      server = await TestServer.start({ data, flags });
+      const meanwhile = async (): Promise<void> => {
+        await server?.stop();
+        server = await TestServer.start({ data, flags });
+        await server.createSession({ image: "blank", size: "1M" });
+      };
+      const url = server.ready.http ?? "";
+      const seen = await driveBrowser("reconnect", z.object({ back: z.boolean() }), { url, meanwhile });
+      expect(seen).toEqual({ back: true });
+    },
+    FLOW_MS,
+  );
+});
+
+/** A port that nobody has at this moment. */
+function freePort(): number {
+  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
+  const { port } = listener;
+  listener.stop(true);
+  return port;
+}
