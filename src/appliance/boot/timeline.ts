@@ -2,7 +2,8 @@
 import { BOOT_STAGES, type BootStage, isBootStage } from "../stages.ts";
 import type { ApplianceEvent } from "../events.ts";
 
-export type StepState = "waiting" | "under-way" | "ok" | "fail";
+/** "skipped": a later stage was reached, and this one was never told, as the firmware's own are of a boot from a card. */
+export type StepState = "waiting" | "under-way" | "ok" | "fail" | "skipped";
 
 export interface Step {
   readonly stage: BootStage;
@@ -53,13 +54,16 @@ export function bootOf(events: readonly TimelineEvent[]): Boot {
   return {
     steps: BOOT_STAGES.map((stage, index) => {
       const step = steps.get(stage);
-      // When a later stage has begun, this one did its work, whether it said so or not.
-      const passed = index < reached && step?.state !== "fail";
-      const state = passed ? "ok" : (step?.state ?? "waiting");
-      return { stage, state, detail: step?.detail ?? "", at: step?.at };
+      return { stage, state: stateOf(step, index < reached), detail: step?.detail ?? "", at: step?.at };
     }),
     startedAt,
     failure,
     done: steps.get("handover")?.state === "ok",
   };
+}
+
+/** A stage that began has done its work when a later one has begun, whether it said so or not. */
+function stateOf(step: Step | undefined, isPassed: boolean): StepState {
+  if (!isPassed || step?.state === "fail") return step?.state ?? "waiting";
+  return step === undefined ? "skipped" : "ok";
 }

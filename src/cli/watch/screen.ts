@@ -31,6 +31,7 @@ const MARKS: Record<Step["state"], { readonly sign: string; readonly paint: Pain
   "under-way": { sign: "▸", paint: "busy" },
   ok: { sign: "✓", paint: "good" },
   fail: { sign: "✗", paint: "bad" },
+  skipped: { sign: "-", paint: "dim" },
 };
 
 /** Pis first: they are what people wait for. Then who uses which disk, and with what room is left the latest events. */

@@ -24,6 +24,7 @@ const STATE_WORDS: Record<Step["state"], string> = {
   "under-way": "under way",
   ok: "done",
   fail: "failed",
+  skipped: "not told",
 };
 
 export function PiTimeline({ boot, events }: { boot: Boot; events: readonly BootEvent[] }) {
