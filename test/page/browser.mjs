@@ -174,17 +174,11 @@ async function firstBoot() {
   const { page, errors } = await open();
   await page.evaluate(() => {
     globalThis.seen = [];
-    const look = () => {
+    new MutationObserver(() => {
       const stages = [...document.querySelectorAll(".timeline li")];
-      const now = stages.map((stage) => `${stage.textContent.trim()}`).join(", ");
-      if (now !== "" && now !== globalThis.seen.at(-1)) globalThis.seen.push(now);
-    };
-    new MutationObserver(look).observe(document.body, {
-      subtree: true,
-      childList: true,
-      characterData: true,
-      attributes: true,
-    });
+      const row = stages.map(({ textContent }) => textContent.trim()).join(", ");
+      if (row !== "" && row !== globalThis.seen.at(-1)) globalThis.seen.push(row);
+    }).observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true });
   });
   console.log(JSON.stringify({ ready: true }));
   const card = page.getByRole("article");
@@ -231,12 +225,11 @@ async function lateness() {
 async function pictures() {
   const wide = { viewport: { width: 1200, height: 760 }, colorScheme: "light" };
   const narrow = { viewport: { width: 390, height: 844 }, colorScheme: "dark", deviceScaleFactor: 2 };
-  for (const [name, options] of [
-    ["", wide],
-    ["-phone", narrow],
+  for (const { kind, options, views } of [
+    { kind: "", options: wide, views: ["Pis", "Images", "Disks", "Doctor"] },
+    { kind: "-phone", options: narrow, views: ["Pis"] },
   ]) {
     const { page } = await open(options);
-    const views = name === "" ? ["Pis", "Images", "Disks", "Doctor"] : ["Pis"];
     for (const view of views) {
       await page.getByRole("link", { name: view, exact: true }).click();
       await page.getByRole("heading", { level: 1, name: view }).waitFor();
@@ -248,7 +241,7 @@ async function pictures() {
         await page.getByRole("button", { name: "Look what is wrong" }).click();
         await page.getByRole("button", { name: "Look again" }).waitFor();
       }
-      await page.screenshot({ path: `${file}/page-${view.toLowerCase()}${name}.png` });
+      await page.screenshot({ path: `${file}/page-${view.toLowerCase()}${kind}.png` });
     }
   }
   return {};
