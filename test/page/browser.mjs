@@ -7,6 +7,8 @@ import { chromium } from "playwright-core";
 
 const [flow, url, file] = process.argv.slice(2);
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+/** For one thing to appear, on a machine that is busy with other suites. */
+const PATIENCE_MS = 120_000;
 const LATENESS_ROUNDS = 100;
 /** A boot in an emulated machine beside other suites. */
 const BOOT_MS = 240_000;
@@ -37,6 +39,7 @@ async function open(options = {}) {
     ...options,
   });
   const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
   const errors = [];
   const requests = [];
   page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
