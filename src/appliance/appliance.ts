@@ -4,11 +4,14 @@
  */
 import { mkdir } from "node:fs/promises";
 import { ImageLibrary } from "../images/library.ts";
+import { PiOrders } from "./boot/orders.ts";
+import { WaitingRoom } from "./boot/hold.ts";
 import { Copies } from "./copies/copies.ts";
 import { CopyJobs } from "./copies/jobs.ts";
 import { Customiser } from "./customise/customiser.ts";
 import { EventLog } from "./events.ts";
 import { ImageJobs } from "./images/jobs.ts";
+import { Consoles } from "./consoles.ts";
 import { LiveFeed } from "./live-feed.ts";
 import { Keys } from "./keys/keys.ts";
 import { PiRegistry } from "./pis/registry.ts";
@@ -28,6 +31,10 @@ export interface Appliance {
   readonly dataFolder: string;
   readonly events: EventLog;
   readonly feed: LiveFeed;
+  readonly consoles: Consoles;
+  readonly orders: PiOrders;
+  /** Questions of shims that are held until something changes. */
+  readonly waiting: WaitingRoom;
   readonly library: ImageLibrary;
   readonly sessions: SessionService;
   readonly life: SessionLife;
@@ -73,6 +80,9 @@ export async function openAppliance({ dataFolder, purpose }: ApplianceOptions): 
     const database = new StateDatabase(paths.database);
     const events = new EventLog();
     const feed = new LiveFeed();
+    const consoles = new Consoles(feed);
+    const orders = new PiOrders();
+    const waiting = new WaitingRoom();
     const library = await ImageLibrary.open(paths.images);
     const customiser = new Customiser(database.sqlite, events);
     const { sessions, life, disks, garbage, catalogue, folder } = await openSessions({
@@ -87,6 +97,7 @@ export async function openAppliance({ dataFolder, purpose }: ApplianceOptions): 
     registry.onJoin = (from, to) => {
       sessions.movePi(from, to);
       customiser.movePi(from, to);
+      consoles.movePi(from, to);
     };
     const imports = new ImageJobs(library, events);
     const copyJobs = new CopyJobs(events);
@@ -103,6 +114,9 @@ export async function openAppliance({ dataFolder, purpose }: ApplianceOptions): 
       dataFolder,
       events,
       feed,
+      consoles,
+      orders,
+      waiting,
       library,
       sessions,
       life,
@@ -110,7 +124,17 @@ export async function openAppliance({ dataFolder, purpose }: ApplianceOptions): 
       copyJobs,
       registry,
       customiser,
-      pis: new PiService({ registry, sessions, library, events, customiser }),
+      pis: new PiService({
+        registry,
+        sessions,
+        life,
+        library,
+        events,
+        customiser,
+        consoles,
+        orders,
+        waiting,
+      }),
       imports,
       keys: new Keys(database.sqlite),
       once: new OncePerKey(database.sqlite, (id) => sessions.all().find((session) => session.id === id)),

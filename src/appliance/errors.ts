@@ -17,6 +17,8 @@ export const ERROR_CODES = [
   "timeout",
   "boot-failed",
   "fenced",
+  "unheard",
+  "pi-failed",
   "internal",
 ] as const;
 

@@ -30,6 +30,10 @@ export {
   SHIM_VARIANTS,
   type ShimVariant,
 } from "./pis/record.ts";
+export { GROUP_MAX_CHARS, LABEL_MAX_CHARS } from "./pis/names.ts";
+export { doWithMany, type PiSelection, selectPis } from "./pis/many.ts";
+export { PI_ORDERS } from "./boot/orders.ts";
+export type { ConsoleLine } from "./consoles.ts";
 export type { PiView } from "./pis/service.ts";
 export { explainBindError } from "./serve/bind-errors.ts";
 export { DHCP_MODES, type DhcpMode } from "./serve/dhcp.ts";

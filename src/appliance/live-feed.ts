@@ -11,7 +11,13 @@ export interface SessionTraffic extends Traffic {
 
 export type LiveNews =
   | { readonly kind: "traffic"; readonly at: number; readonly sessions: readonly SessionTraffic[] }
-  | { readonly kind: "console"; readonly at: number; readonly pi: string; readonly text: string };
+  | {
+      readonly kind: "console";
+      readonly at: number;
+      readonly pi: string;
+      readonly id: number;
+      readonly text: string;
+    };
 
 export class LiveFeed {
   readonly #listeners = new Set<(news: LiveNews) => void>();

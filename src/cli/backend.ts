@@ -6,19 +6,23 @@ import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { z } from "zod";
 import { ApplianceError, ERROR_CODES, folderPaths, openAppliance, wordsOf } from "../appliance/index.ts";
-import { createApi, ProblemSchema } from "../web/index.ts";
+import { type Answered, apiClient, type ApiClient, createApi, ProblemSchema } from "../web/index.ts";
 import { dataFolderOf } from "./flags.ts";
 import { VERSION } from "./version.ts";
 
 export interface Api {
   /** True beside a running server. */
   readonly beside: boolean;
+  /** The API, typed by its routes; a problem is thrown as ApplianceError. */
+  readonly client: ApiClient;
   /** Calls the API; throws the problem as ApplianceError. `signal` ends a stream. */
   fetch(path: string, init?: { method?: string; body?: unknown; signal?: AbortSignal }): Promise<Response>;
   /** Sends a stream of bytes with PUT; throws as `fetch` does. */
   send(path: string, body: ReadableStream<Uint8Array>, signal: AbortSignal): Promise<void>;
 }
 
+/** Nobody resolves it: requests go to the socket, or to the API in this very process. */
+const ORIGIN = "http://localhost";
 /** A server that begins holds the lock a moment before its socket is there. */
 const STARTING_SERVER_MS = 5_000;
 const RETRY_MS = 100;
@@ -59,6 +63,15 @@ export async function withServer<T>(
   return work(socketApi(socket));
 }
 
+/** The document of an answer; `api.client` has thrown already when it is a problem. */
+export async function read<T extends { readonly json: () => Promise<unknown> }>(
+  answer: Promise<T>,
+): Promise<Answered<T>> {
+  // What is not ok was thrown.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return (await (await answer).json()) as Answered<T>;
+}
+
 /** Calls the API and reads its document, which must be what the schema says. */
 export async function call<T>(
   api: Api,
@@ -83,8 +96,11 @@ async function withFolder<T>(
   const appliance = await openAppliance({ dataFolder, purpose: `pinetboot ${command}` });
   try {
     const app = createApi({ appliance, serving: undefined, version: VERSION });
+    const send = (url: string, init?: RequestInit): Promise<Response> =>
+      Promise.resolve(app.fetch(new Request(url, init), { via: "own" })).then(checked);
     return await work({
       beside: false,
+      client: apiClient(ORIGIN, send),
       fetch: async (path, init) =>
         checked(await app.fetch(new Request(`http://localhost${path}`, requestInit(init)), { via: "own" })),
       async send(path, body, signal) {
@@ -100,6 +116,7 @@ async function withFolder<T>(
 function socketApi(socket: string): Api {
   return {
     beside: true,
+    client: apiClient(ORIGIN, (url, init) => fetch(url, { ...init, unix: socket }).then(checked)),
     fetch: async (path, init) =>
       checked(await fetch(`http://localhost${path}`, { ...requestInit(init), unix: socket })),
     async send(path, body, signal) {

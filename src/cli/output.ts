@@ -1,34 +1,20 @@
 /** What commands print: one JSON document, or words and tables for people. */
 import { ApplianceError, toApplianceError } from "../appliance/index.ts";
+import { type Column, tableLines } from "./table.ts";
 
 /** Prints one document on stdout. */
 export function printJson(document: unknown): void {
   console.log(JSON.stringify(document, null, 2));
 }
 
-export interface Column<T> {
-  readonly title: string;
-  readonly value: (row: T) => string;
+/** Prints a table that fits the terminal; where the output is none, whole. `empty` when there is nothing. */
+export function printTable<T>(rows: readonly T[], columns: readonly Column<T>[], empty: string): void {
+  if (rows.length === 0) console.log(empty);
+  else for (const line of tableLines(rows, columns, terminalWidth())) console.log(line);
 }
 
-/** Prints a table whose columns are as wide as what is in them; `empty` when there is nothing. */
-export function printTable<T>(rows: readonly T[], columns: readonly Column<T>[], empty: string): void {
-  if (rows.length === 0) {
-    console.log(empty);
-    return;
-  }
-  const lines = [
-    columns.map(({ title }) => title),
-    ...rows.map((row) => columns.map(({ value }) => value(row))),
-  ];
-  const widths = columns.map((_, index) => Math.max(...lines.map((line) => line[index]?.length ?? 0)));
-  for (const line of lines)
-    console.log(
-      line
-        .map((cell, index) => cell.padEnd(widths[index] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    );
+function terminalWidth(): number {
+  return process.stdout.isTTY ? process.stdout.columns || 80 : Number.POSITIVE_INFINITY;
 }
 
 /** An error as one line for people, or as `{"error":{"code","message","fix"}}`. */

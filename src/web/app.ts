@@ -3,6 +3,7 @@ import type { OpenAPIHono } from "@hono/zod-openapi";
 import { HTTPException } from "hono/http-exception";
 import { toApplianceError } from "../appliance/index.ts";
 import { type ApiContext, type ApiEnv, newRouter } from "./context.ts";
+import { EventStreams } from "./event-stream.ts";
 import { guard, type GuardOptions } from "./guard.ts";
 import { problem, problemOf } from "./problem.ts";
 import { bodyLimit } from "hono/body-limit";
@@ -15,6 +16,7 @@ import { imageRoutes } from "./routes/images.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { importRoutes } from "./routes/imports.ts";
 import { pageRoutes } from "./routes/page.ts";
+import { piActionRoutes } from "./routes/pi-actions.ts";
 import { piRoutes } from "./routes/pis.ts";
 import { sessionLifeRoutes } from "./routes/session-life.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
@@ -47,21 +49,7 @@ export function createApi(
     c.header("content-security-policy", CONTENT_POLICY);
     c.header("referrer-policy", "no-referrer");
   });
-  for (const routes of [
-    sessionRoutes,
-    sessionLifeRoutes,
-    storageRoutes,
-    importRoutes,
-    imageRoutes,
-    catalogRoutes,
-    customiseRoutes,
-    piRoutes,
-    keyRoutes,
-    eventRoutes,
-    healthRoutes,
-    doctorRoutes,
-  ])
-    app.route("/api", routes(context) as OpenAPIHono<ApiEnv>);
+  app.route("/", apiRoutes(context));
   app.doc31("/api/openapi.json", {
     openapi: "3.1.0",
     info: {
@@ -97,6 +85,25 @@ export function createApi(
     return problemOf(c, error);
   });
   return app;
+}
+
+/** Every route of the API, in one chain: its type is what the typed client knows. */
+export function apiRoutes(context: ApiContext) {
+  const streams = new EventStreams();
+  return newRouter()
+    .route("/api", sessionRoutes(context))
+    .route("/api", sessionLifeRoutes(context))
+    .route("/api", storageRoutes(context))
+    .route("/api", importRoutes(context))
+    .route("/api", imageRoutes(context))
+    .route("/api", catalogRoutes(context))
+    .route("/api", customiseRoutes(context))
+    .route("/api", piActionRoutes(context))
+    .route("/api", piRoutes(context))
+    .route("/api", keyRoutes(context))
+    .route("/api", eventRoutes(context, streams))
+    .route("/api", healthRoutes(context))
+    .route("/api", doctorRoutes(context));
 }
 
 /** Where a body is an image; everywhere else it is a small document. */

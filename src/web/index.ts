@@ -1,5 +1,6 @@
 /** The HTTP API. */
 export { createApi } from "./app.ts";
+export { type Answered, apiClient, type ApiClient } from "./client.ts";
 export type { ApiContext } from "./context.ts";
 export { LOGIN_PATH } from "./guard.ts";
 export { ProblemSchema } from "./problem.ts";

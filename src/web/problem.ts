@@ -22,6 +22,8 @@ const STATUS = {
   timeout: 504,
   "boot-failed": 502,
   fenced: 409,
+  unheard: 409,
+  "pi-failed": 409,
   internal: 500,
 } as const satisfies Record<ErrorCode, number>;
 

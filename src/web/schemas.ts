@@ -7,6 +7,9 @@ import {
   ERROR_CODES,
   FINDING_LEVELS,
   FORMAT_CHOICES,
+  GROUP_MAX_CHARS,
+  LABEL_MAX_CHARS,
+  PI_ORDERS,
   SHIM_VARIANTS,
   STAGE_STATES,
 } from "../appliance/index.ts";
@@ -270,6 +273,52 @@ export const AssignSchema = z
   })
   .openapi("Assign");
 
+const Label = z.string().min(1).max(LABEL_MAX_CHARS);
+const Group = z.string().min(1).max(GROUP_MAX_CHARS);
+
+export const PiChangeSchema = z
+  .object({
+    label: Label.nullable()
+      .optional()
+      .openapi({ description: "What it is called; null takes the name away" }),
+    group: Group.nullable().optional().openapi({ description: "To do the same with many at once" }),
+  })
+  .openapi("PiChange");
+
+/** What can be done with many Pis at once; each has its own fields, all of them the same ones as for a single Pi. */
+export const PI_ACTIONS = ["assign", "reset", ...PI_ORDERS, "set", "forget"] as const;
+const PIS_MAX = 1000;
+
+export const PiActionSchema = z
+  .object({
+    pis: z.array(z.string().min(1).max(64)).min(1).max(PIS_MAX).optional(),
+    group: Group.optional(),
+    all: z.boolean().optional(),
+    action: z.enum(PI_ACTIONS),
+    assign: AssignSchema.optional().openapi({ description: "With action assign" }),
+    set: PiChangeSchema.optional().openapi({ description: "With action set" }),
+    force: z
+      .boolean()
+      .optional()
+      .openapi({ description: "With action forget: also while its disk is in use" }),
+  })
+  .openapi("PiAction");
+
+export const PiResultsSchema = z
+  .object({
+    results: z.array(
+      z.object({
+        pi: z.string(),
+        done: z.boolean(),
+        detail: z.string(),
+        fix: z.string().nullable(),
+      }),
+    ),
+  })
+  .openapi("PiResults");
+
+export const PiToldSchema = z.object({ pi: z.string(), detail: z.string() }).openapi("PiTold");
+
 export const PiSchema = z
   .object({
     key: z.string(),
@@ -277,6 +326,8 @@ export const PiSchema = z
       description: "What the Pi's screen shows in large letters: the end of its key",
       example: "1A0C",
     }),
+    label: z.string().nullable(),
+    group: z.string().nullable(),
     serial: z.string().nullable(),
     mac: z.string().nullable(),
     model: z.string().nullable(),

@@ -11,6 +11,11 @@ export class WaitingRoom {
     return this.#waiting;
   }
 
+  /** True while a question under `key` is held. */
+  isWaiting(key: string): boolean {
+    return this.#wake.has(key);
+  }
+
   /**
    * Resolves when `key` is called, when `timeoutMs` have passed or when `signal` aborts.
    * Resolves at once when the room is full, so that the asker is answered and asks again.

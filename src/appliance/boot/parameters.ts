@@ -6,8 +6,11 @@
  *   server=laptop            the name of this computer
  *   message=...              words for the Pi's screen
  *   choose=...               where to choose an image, while nobody has
+ *   do=blink | reboot        what a person asks of this Pi now; absent when nobody asks anything
  *   iscsi.ip= iscsi.port= iscsi.target= iscsi.lun= iscsi.mode= iscsi.initiator= iscsi.username= iscsi.password=
  */
+
+import type { PiOrder } from "./orders.ts";
 
 export interface IscsiParameters {
   readonly ip: string;
@@ -27,6 +30,7 @@ export interface BootParameters {
   readonly message: string;
   /** Where to choose an image for this Pi, while nobody has. */
   readonly choose?: string;
+  readonly order?: PiOrder;
   readonly iscsi?: IscsiParameters;
 }
 
@@ -37,6 +41,7 @@ export function renderParameters({
   server,
   message,
   choose,
+  order,
   iscsi,
 }: BootParameters): string {
   const pairs: [string, string | number][] = [
@@ -45,6 +50,7 @@ export function renderParameters({
     ["server", server],
     ["message", message],
     ...(choose === undefined ? [] : [["choose", choose] satisfies [string, string]]),
+    ...(order === undefined ? [] : [["do", order] satisfies [string, string]]),
     ...Object.entries(iscsi ?? {}).map(([key, value]): [string, string | number] => [`iscsi.${key}`, value]),
   ];
   return pairs.map(([key, value]) => `${key}=${String(value).replace(/[\r\n]+/g, " ")}\n`).join("");

@@ -4,6 +4,8 @@ import { type BootStage, isBootStage, isStageState, type StageState } from "../s
 
 /** A query or a form of the shim's has some 300 bytes; failures carry a few lines of words. */
 export const BODY_MAX_BYTES = 4096;
+/** A piece of the kernel's log, which the shim sends once a second at most. */
+export const CONSOLE_BODY_MAX_BYTES = 16_384;
 const MODEL_MAX_CHARS = 64;
 
 export interface Caller {

@@ -24,6 +24,10 @@ export interface PiRecord {
   /** "dc:a6:32:01:36:c2" */
   readonly mac: string | null;
   readonly model: string | null;
+  /** What a person calls it; null when it has no name. */
+  readonly label: string | null;
+  /** What a person put it into, to do the same with many at once; null is in none. */
+  readonly group: string | null;
   /** The IPv4 address that it was last seen with. */
   readonly address: string | null;
   /** What a person or `--adopt default` chose; null while nobody has. */

@@ -17,6 +17,8 @@ interface PiRow {
   mac: string | null;
   model: string | null;
   address: string | null;
+  label: string | null;
+  group_name: string | null;
   image: string | null;
   mode: string;
   variant: string;
@@ -103,6 +105,8 @@ export class PiRegistry {
       mac: mac ?? known?.mac ?? null,
       model: fuller(known?.model, sighting.model),
       address: sighting.address ?? known?.address ?? null,
+      label: known?.label ?? null,
+      group: known?.group ?? null,
       assignment: known?.assignment ?? null,
       firstSeen: known?.firstSeen ?? now,
       lastSeen: now,
@@ -110,7 +114,12 @@ export class PiRegistry {
     if (known && isSame(known, record) && now - known.lastSeen < SEEN_RESOLUTION_MS) return known;
     // What was known under the MAC alone, or under another key of the same Pi, is this Pi's now.
     const byMac = mac === undefined ? undefined : this.#byKey.get(mac);
-    const joined = { ...record, assignment: record.assignment ?? byMac?.assignment ?? null };
+    const joined = {
+      ...record,
+      assignment: record.assignment ?? byMac?.assignment ?? null,
+      label: record.label ?? byMac?.label ?? null,
+      group: record.group ?? byMac?.group ?? null,
+    };
     this.#writeIfPossible(joined);
     for (const former of [known, byMac])
       if (former && former.key !== joined.key) this.#join(former.key, joined.key);
@@ -119,19 +128,31 @@ export class PiRegistry {
 
   /** Records a person's choice; a Pi that was never seen is recorded with it, so that it can be chosen for in advance. */
   assign(key: string, assignment: Assignment): PiRecord {
+    return this.#change(key, { assignment });
+  }
+
+  /** Records what a person calls a Pi, and what it belongs to; what is not given stays. */
+  name(key: string, names: Partial<Pick<PiRecord, "label" | "group">>): PiRecord {
+    return this.#change(key, names);
+  }
+
+  #change(key: string, change: Partial<Pick<PiRecord, "assignment" | "label" | "group">>): PiRecord {
     const known = this.#byKey.get(key);
     const now = this.#now();
     const record: PiRecord = known
-      ? { ...known, assignment }
+      ? { ...known, ...change }
       : {
           key,
           serial: key.includes(":") ? null : key,
           mac: key.includes(":") ? key : null,
           model: null,
           address: null,
-          assignment,
+          label: null,
+          group: null,
+          assignment: null,
           firstSeen: now,
           lastSeen: now,
+          ...change,
         };
     this.#write(record);
     return record;
@@ -171,8 +192,8 @@ export class PiRegistry {
     const { assignment } = record;
     this.#sqlite
       .query(
-        `INSERT OR REPLACE INTO pis (key, serial, mac, model, address, image, mode, variant, persistent, first_seen, last_seen)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        `INSERT OR REPLACE INTO pis (key, serial, mac, model, address, label, group_name, image, mode, variant, persistent, first_seen, last_seen)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       )
       .run(
         record.key,
@@ -180,6 +201,8 @@ export class PiRegistry {
         record.mac,
         record.model,
         record.address,
+        record.label,
+        record.group,
         assignment?.image ?? null,
         assignment?.mode ?? "pivot",
         assignment?.variant ?? "ethernet",
@@ -207,6 +230,8 @@ function recordOf(row: PiRow): PiRecord {
     mac: row.mac,
     model: row.model,
     address: row.address,
+    label: row.label,
+    group: row.group_name,
     assignment,
     firstSeen: row.first_seen,
     lastSeen: row.last_seen,

@@ -4,9 +4,17 @@
  *   GET  /v1/parameters?serial=&mac=&boot=&model=&seen=   held while nobody has chosen, at most 25 s, and not at all
  *                                                         while the Pi's screen (seen) says something else
  *   POST /v1/report  (form: serial mac boot stage state detail fix)   -> 204
+ *   POST /v1/console?serial=&mac=&boot=  (text: what came on its console since)   -> 204
  */
 import { hostname as computerName } from "node:os";
-import { type Caller, BODY_MAX_BYTES, parseCaller, parseReport } from "../boot/requests.ts";
+import {
+  type Caller,
+  BODY_MAX_BYTES,
+  CONSOLE_BODY_MAX_BYTES,
+  parseCaller,
+  parseReport,
+} from "../boot/requests.ts";
+import type { PiOrders } from "../boot/orders.ts";
 import type { Director } from "../boot/director.ts";
 import type { WaitingRoom } from "../boot/hold.ts";
 import { type BootParameters, type IscsiParameters, renderParameters } from "../boot/parameters.ts";
@@ -15,6 +23,7 @@ import { whereToChoose } from "../boot/where-to-choose.ts";
 import { type Assignment, piCode, type PiRecord } from "../pis/record.ts";
 import type { BootPlan } from "../decide.ts";
 import { toApplianceError } from "../errors-of-floors.ts";
+import type { Consoles } from "../consoles.ts";
 import type { EventLog } from "../events.ts";
 import { piInitiatorName } from "../ids.ts";
 import {
@@ -31,6 +40,9 @@ const HOLD_MS = 25_000;
 /** A shim reports some ten steps a boot, and progress twice a second at most. */
 const REPORTS_BURST = 50;
 const REPORTS_PER_SECOND = 5;
+/** A shim that gets its network late has the kernel's log so far to send; then it sends once a second at most. */
+const CONSOLES_BURST = 30;
+const CONSOLES_PER_SECOND = 2;
 
 export interface BootEndpointOptions {
   readonly hostname: string;
@@ -43,6 +55,8 @@ export interface BootEndpointOptions {
   readonly waiting: WaitingRoom;
   /** The page as other machines see it; undefined while it is not served. */
   readonly pageUrl: () => string | undefined;
+  readonly orders: PiOrders;
+  readonly consoles: Consoles;
   /** The iSCSI server's real port; undefined while it is not served. */
   readonly iscsiPort: () => number | undefined;
 }
@@ -56,12 +70,13 @@ export interface BootEndpoint {
 /** Listens; throws the system's error when it cannot. */
 export function startBootEndpoint(options: BootEndpointOptions): BootEndpoint {
   const reports = new RateLimit(REPORTS_BURST, REPORTS_PER_SECOND);
+  const consoles = new RateLimit(CONSOLES_BURST, CONSOLES_PER_SECOND);
   const server = Bun.serve({
     hostname: options.hostname,
     port: options.port,
     // Longer than a held request; a peer that sends nothing goes after it.
     idleTimeout: 60,
-    maxRequestBodySize: BODY_MAX_BYTES,
+    maxRequestBodySize: CONSOLE_BODY_MAX_BYTES,
     async fetch(request, server) {
       const remote = plainAddress(server.requestIP(request)?.address ?? "");
       const url = new URL(request.url);
@@ -72,6 +87,8 @@ export function startBootEndpoint(options: BootEndpointOptions): BootEndpoint {
         return giveParameters(options, request, url, remote);
       if (request.method === "POST" && url.pathname === "/v1/report")
         return takeReport(options, reports, request, remote);
+      if (request.method === "POST" && url.pathname === "/v1/console")
+        return takeConsole(options, consoles, request, url, remote);
       return new Response("not found\n", { status: 404 });
     },
     error: () => new Response("the server failed; see its log\n", { status: 500 }),
@@ -94,13 +111,18 @@ async function giveParameters(
 ): Promise<Response> {
   const caller = parseCaller(url.searchParams);
   if (!caller) return new Response("serial or mac, and boot, are needed\n", { status: 400 });
-  const { director, events, waiting } = options;
+  const { director, events, waiting, orders } = options;
   const { pi, plan: first } = director.directShim({ ...caller, address: remote });
   if (!pi) return text(answer("refused", wordsOfPlan(first)));
   events.emit({ pi: pi.key, stage: "parameters", state: "start", detail: `Asked from ${remote}` });
   const deadline = Date.now() + HOLD_MS;
   const seen = url.searchParams.get("seen") ?? undefined;
   let plan = first;
+  const ordered = (said: BootParameters): Response => {
+    const order = orders.take(pi.key);
+    return text({ ...said, ...(order && { order }) });
+  };
+  orders.asks(pi.key);
   for (let said = ""; isWaiting(plan); plan = director.shimPlan(pi.key, remote)) {
     if (plan.message !== said)
       events.emit({
@@ -113,16 +135,21 @@ async function giveParameters(
     said = plan.message;
     const left = deadline - Date.now();
     const isSeen = seen === undefined || seen === wordsOfPlan(plan);
-    if (left <= 0 || !isSeen || request.signal.aborted) return text(waitingAnswer(options, pi, plan));
+    if (left <= 0 || !isSeen || request.signal.aborted || orders.isFor(pi.key)) {
+      orders.asks(pi.key);
+      return ordered(waitingAnswer(options, pi, plan));
+    }
     await waiting.wait(pi.key, left, request.signal);
   }
   if (plan.kind !== "boot") {
     events.emit({ pi: pi.key, stage: "parameters", state: "fail", detail: wordsOfPlan(plan), fix: plan.fix });
-    return text(answer("refused", `${wordsOfPlan(plan)}. ${plan.fix}`));
+    return ordered(answer("refused", `${wordsOfPlan(plan)}. ${plan.fix}`));
   }
   try {
     const chosen = { pi, caller, assignment: plan.assignment, local: reached(url, remote) };
-    return text(await readyAnswer(options, chosen));
+    const ready = await readyAnswer(options, chosen);
+    if (ready.state === "ready") orders.goesOn(pi.key);
+    return text(ready);
   } catch (error) {
     const { message, fix } = toApplianceError(error);
     events.emit({ pi: pi.key, stage: "parameters", state: "fail", detail: message, fix: fix ?? null });
@@ -189,12 +216,30 @@ async function takeReport(
   remote: string,
 ): Promise<Response> {
   if (!limit.take(remote)) return new Response("too many reports\n", { status: 429 });
-  const words = new URLSearchParams(await request.text());
+  const form = await request.text();
+  if (form.length > BODY_MAX_BYTES) return new Response("that is no report\n", { status: 413 });
+  const words = new URLSearchParams(form);
   const caller = parseCaller(words);
   const report = parseReport(words);
   if (!caller || !report) return new Response("that is no report\n", { status: 400 });
   const { pi } = director.directShim({ ...caller, address: remote });
   if (pi) events.emit({ pi: pi.key, ...report });
+  return new Response(null, { status: 204 });
+}
+
+async function takeConsole(
+  { director, consoles }: BootEndpointOptions,
+  limit: RateLimit,
+  request: Request,
+  url: URL,
+  remote: string,
+): Promise<Response> {
+  if (!limit.take(remote)) return new Response("too much at once\n", { status: 429 });
+  const caller = parseCaller(url.searchParams);
+  if (!caller) return new Response("serial or mac, and boot, are needed\n", { status: 400 });
+  const said = await request.text();
+  const { pi } = director.directShim({ ...caller, address: remote });
+  if (pi) consoles.add(pi.key, "shim", said);
   return new Response(null, { status: 204 });
 }
 

@@ -5,7 +5,6 @@
 import type { ShimBundle } from "../../shim/index.ts";
 import type { Appliance } from "../appliance.ts";
 import { Director, type BootPolicyOptions } from "../boot/director.ts";
-import { WaitingRoom } from "../boot/hold.ts";
 import { type ApplianceError, wordsOf } from "../errors.ts";
 import { localAddresses, outwardAddress } from "../net/addresses.ts";
 import { SqliteLeaseStore } from "../state/lease-store.ts";
@@ -69,7 +68,7 @@ export async function startServing(appliance: Appliance, options: ServeOptions):
   const stops: (() => void | Promise<void>)[] = [];
   const onLoopback = options.interfaces.length > 0 && options.interfaces.every((name) => name === "lo");
   const hostname = onLoopback ? LOOPBACK : "0.0.0.0";
-  const waiting = new WaitingRoom();
+  const { waiting } = appliance;
   const leases = new SqliteLeaseStore(appliance.database.sqlite);
   const keeper = new ShimKeeper({
     cacheFolder: options.cacheFolder,
@@ -136,6 +135,8 @@ export async function startServing(appliance: Appliance, options: ServeOptions):
           sessions,
           events,
           waiting,
+          orders: appliance.orders,
+          consoles: appliance.consoles,
           iscsiPort: () => iscsi?.port,
           pageUrl: options.pageUrl ?? (() => undefined),
         }),

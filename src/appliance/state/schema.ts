@@ -134,6 +134,11 @@ export const MIGRATIONS: readonly string[] = [
     created_at INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  // What a person calls a Pi, and what it belongs to.
+  `
+  ALTER TABLE pis ADD COLUMN label TEXT;
+  ALTER TABLE pis ADD COLUMN group_name TEXT;
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -1,6 +1,5 @@
 /** `pinetboot pi ...` */
 import { buildCommand, buildRouteMap } from "@stricli/core";
-import { z } from "zod";
 import {
   BOOT_MODES,
   BOOT_STAGES,
@@ -10,12 +9,21 @@ import {
   SHIM_VARIANTS,
   type ShimVariant,
 } from "../../appliance/index.ts";
-import { ImageSchema, PiSchema } from "../../web/index.ts";
-import { call, order, withApi, withServer } from "../backend.ts";
+import type { Answered, ApiClient } from "../../web/index.ts";
+import { read, withApi, withServer } from "../backend.ts";
 import { type CommonFlags, commonFlags, text } from "../flags.ts";
 import { type CustomiseFlags, customiseFlags, customiseRequest } from "../customise-flags.ts";
 import { printJson, printTable } from "../output.ts";
+import {
+  doWithPis,
+  pisArgument,
+  printResults,
+  type SelectionFlags,
+  selectionFlags,
+  selectionOf,
+} from "../pi-selection.ts";
 import { customisePi } from "./customise.ts";
+import { blink, forget, reboot, reset, set } from "./pi-many.ts";
 import { waitForStage } from "../wait-for-stage.ts";
 
 const serialArgument = {
@@ -34,10 +42,7 @@ const list = buildCommand({
   parameters: { flags: commonFlags },
   async func(flags: CommonFlags) {
     const [pis, images] = await withApi(flags, "pi list", (api) =>
-      Promise.all([
-        call(api, "GET", "/api/pis", { schema: z.array(PiSchema) }),
-        call(api, "GET", "/api/images", { schema: z.array(ImageSchema) }),
-      ]),
+      Promise.all([read(api.client.pis.$get({ query: {} })), read(api.client.images.$get({ query: {} }))]),
     );
     const nameOf = (id: string): string => images.find((image) => image.id === id)?.name ?? id.slice(0, 12);
     if (flags.json) printJson(pis);
@@ -47,6 +52,8 @@ const list = buildCommand({
         [
           { title: "PI", value: ({ key }) => key },
           { title: "CODE", value: ({ code }) => code },
+          { title: "NAME", value: ({ label }) => label ?? "-" },
+          { title: "GROUP", value: ({ group }) => group ?? "-" },
           { title: "MODEL", value: ({ model }) => model ?? "-" },
           { title: "ADDRESS", value: ({ address }) => address ?? "-" },
           {
@@ -61,12 +68,14 @@ const list = buildCommand({
   },
 });
 
-function latestText({ fenced, latest }: z.infer<typeof PiSchema>): string {
+type Pi = Answered<Awaited<ReturnType<ApiClient["pis"]["$get"]>>>[number];
+
+function latestText({ fenced, latest }: Pi): string {
   if (fenced) return "kept out since this computer lost power; restart it";
   return latest ? `${latest.stage} ${latest.state}` : "-";
 }
 
-interface AssignFlags extends CommonFlags, CustomiseFlags {
+interface AssignFlags extends CommonFlags, CustomiseFlags, SelectionFlags {
   readonly image: string;
   readonly mode?: BootMode;
   readonly variant?: ShimVariant;
@@ -79,7 +88,8 @@ const assign = buildCommand({
     fullDescription:
       "A Pi that waits for a choice goes on at once. It need not have been seen yet. What it writes is kept, unless\n" +
       "--ephemeral: then every boot begins with the image again.\n\n" +
-      "Example:\n  pinetboot pi assign 8d3fa2c1 --image raspios",
+      "Examples:\n  pinetboot pi assign 8d3fa2c1 --image raspios\n" +
+      "  pinetboot pi assign --group lab --image nightly --ephemeral",
   },
   parameters: {
     flags: {
@@ -93,26 +103,34 @@ const assign = buildCommand({
         default: false,
         withNegated: false,
       },
+      ...selectionFlags,
       ...customiseFlags,
     },
-    positional: serialArgument,
+    positional: pisArgument,
   },
-  async func(flags: AssignFlags, serial: string) {
+  async func(flags: AssignFlags, ...pis: string[]) {
+    const which = selectionOf(flags, pis);
     const customise = customiseRequest(flags);
-    const pi = await withApi(flags, "pi assign", (api) =>
-      call(api, "PUT", `/api/pis/${encodeURIComponent(serial)}/assignment`, {
-        schema: PiSchema,
-        body: {
-          image: flags.image,
-          ...(flags.mode && { mode: flags.mode }),
-          ...(flags.variant && { variant: flags.variant }),
-          persistent: !flags.ephemeral,
-          ...(customise && { customise }),
-        },
-      }),
+    const choice = {
+      image: flags.image,
+      ...(flags.mode && { mode: flags.mode }),
+      ...(flags.variant && { variant: flags.variant }),
+      persistent: !flags.ephemeral,
+      ...(customise && { customise }),
+    };
+    const [only] = pis;
+    if (pis.length === 1 && only !== undefined) {
+      const pi = await withApi(flags, "pi assign", (api) =>
+        read(api.client.pis[":key"].assignment.$put({ param: { key: only }, json: choice })),
+      );
+      if (flags.json) printJson(pi);
+      else console.log(`Pi ${pi.key} boots ${flags.image} from now on.`);
+      return;
+    }
+    const done = await withApi(flags, "pi assign", (api) =>
+      doWithPis(api, { ...which, action: "assign", assign: choice }),
     );
-    if (flags.json) printJson(pi);
-    else console.log(`Pi ${pi.key} boots ${flags.image} from now on.`);
+    printResults(done, flags.json);
   },
 });
 
@@ -166,29 +184,7 @@ const wait = buildCommand({
   },
 });
 
-const forget = buildCommand({
-  docs: {
-    brief: "Forget a Pi and remove its disks",
-    fullDescription:
-      "Refused while its disk is in use; with --force it is disconnected.\n\nExample:\n  pinetboot pi forget 8d3fa2c1",
-  },
-  parameters: {
-    flags: {
-      ...commonFlags,
-      force: { kind: "boolean", brief: "Disconnect it", default: false, withNegated: false },
-    },
-    positional: serialArgument,
-  },
-  async func(flags: CommonFlags & { readonly force: boolean }, serial: string) {
-    await withApi(flags, "pi forget", (api) =>
-      order(api, "DELETE", `/api/pis/${encodeURIComponent(serial)}?force=${flags.force}`),
-    );
-    if (flags.json) printJson({ forgotten: serial });
-    else console.log(`Pi ${serial} is forgotten.`);
-  },
-});
-
 export const piRoutes = buildRouteMap({
-  routes: { list, assign, customise: customisePi, wait, forget },
+  routes: { list, assign, set, customise: customisePi, wait, reset, reboot, blink, forget },
   docs: { brief: "The Raspberry Pis" },
 });

@@ -6,6 +6,8 @@ const terminal = { columns: 80, rows: 24, colour: false, now: Date.parse("2026-0
 const pi: Known["pis"][number] = {
   code: "1A0C",
   key: "abcdef12",
+  label: null,
+  group: null,
   serial: "10000000abcdef12",
   mac: "dc:a6:32:01:02:03",
   model: "Raspberry Pi 4 Model B",

@@ -1,0 +1,38 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { tableLines } from "./table.ts";
+
+const COLUMNS = [
+  { title: "ID", value: (row: readonly string[]) => row[0] ?? "" },
+  { title: "WHAT", value: (row: readonly string[]) => row[1] ?? "" },
+  { title: "WHERE", value: (row: readonly string[]) => row[2] ?? "" },
+];
+
+test("columns are as wide as what is in them", () => {
+  expect(tableLines([["a", "long words", "here"]], COLUMNS, 80)).toEqual([
+    "ID  WHAT        WHERE",
+    "a   long words  here",
+  ]);
+});
+
+test("where there is no room the widest gives way, and says so", () => {
+  expect(tableLines([["8d3fa2c1", "a very long story of a boot", "10.0.0.7"]], COLUMNS, 32)).toEqual([
+    "ID        WHAT          WHERE",
+    "8d3fa2c1  a very long…  10.0.0.7",
+  ]);
+});
+
+test("no line is wider than the terminal while the first column and the narrowest others have room, and no first cell is cut", () => {
+  const cell = fc.oneof(fc.string({ maxLength: 60 }), fc.constant("漢字とかな交じり文"));
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(fc.stringMatching(/^[a-z0-9]{1,12}$/), cell, cell)),
+      fc.integer({ min: 40, max: 100 }),
+      (rows, width) => {
+        const lines = tableLines(rows, COLUMNS, width);
+        for (const line of lines) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(width);
+        for (const [index, [id]] of rows.entries()) expect(lines[index + 1]).toStartWith(id);
+      },
+    ),
+  );
+});
