@@ -14,8 +14,8 @@ export const CONSOLE_LINE_MAX_CHARS = 4096;
 export const CONSOLES_KEPT = 128;
 
 /** Colours and cursor movements: nobody could find words between them, and they must not reach a terminal. */
-// oxlint-disable-next-line no-control-regex
 const TERMINAL_CODES =
+  // oxlint-disable-next-line no-control-regex
   /\u001b(?:\[[0-9;?]*[a-zA-Z]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)|[()][0-9A-B]|[=>78])/g;
 
 export interface ConsoleLine {

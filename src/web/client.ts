@@ -16,7 +16,7 @@ export type ApiClient = ReturnType<typeof apiClient>;
 
 /** The document of an answer that was no problem. */
 export type Answered<T> =
-  Extract<T, { ok: true }> extends ClientResponse<infer Document, number, string> ? Document : never;
+  Extract<T, { ok: true }> extends ClientResponse<infer Document, number> ? Document : never;
 
 function addressOf(input: RequestInfo | URL): string {
   return input instanceof Request ? input.url : String(input);
