@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Lab } from "../sim/net/lab.ts";
-import { type PiResult, type ProfileName, runPi, type StartedFiles } from "../sim/pi/index.ts";
+import { type PiResult, type ProfileName, runPi, runPiFromCard, type StartedFiles } from "../sim/pi/index.ts";
 import { Console } from "./console.ts";
 import { askMonitor, monitorFlags } from "./monitor.ts";
 
@@ -25,6 +25,8 @@ export interface VirtualPiOptions {
   readonly mac: string;
   /** Of `virt` alone; a raspi3b has its board's. */
   readonly memoryMib?: number;
+  /** Image of an SD card, a power of two in size: the firmware starts from it, and the machine has it in. */
+  readonly card?: string;
 }
 
 export class VirtualPi {
@@ -53,15 +55,19 @@ export class VirtualPi {
     return runPi(this.#lab, { tap: this.#tap, profile, serial, mac, outDir: this.#outDir, timeFactor });
   }
 
+  /** What the firmware starts, from the card or over the network. Rejects when it stops. */
+  async #load(): Promise<StartedFiles> {
+    const { name, card } = this.options;
+    if (card !== undefined) return runPiFromCard(card, { ...this.options, outDir: this.#outDir });
+    const result = await this.runFirmware();
+    if (result.outcome === "started") return result;
+    const last = result.requests.slice(-5).map(({ path, outcome }) => `${path} ${outcome}`);
+    throw new Error(`${name}: the firmware stopped: ${result.reason} (last: ${last.join(", ")})`);
+  }
+
   /** Firmware, then kernel. Rejects when the firmware stops. */
   async powerOn(): Promise<Console> {
-    const result = await this.runFirmware();
-    if (result.outcome === "stopped") {
-      const last = result.requests.slice(-5).map(({ path, outcome }) => `${path} ${outcome}`);
-      throw new Error(
-        `${this.options.name}: the firmware stopped: ${result.reason} (last: ${last.join(", ")})`,
-      );
-    }
+    const result = await this.#load();
     this.#boots += 1;
     const name = `${this.options.name}-${this.options.machine}-boot${this.#boots}`;
     const command = [...this.#lab.switchRun, ...this.#qemuCommand(result)];
@@ -122,7 +128,7 @@ export class VirtualPi {
   }
 
   #qemuCommand(files: StartedFiles): string[] {
-    const { machine, mac, memoryMib = 1024 } = this.options;
+    const { machine, mac, memoryMib = 1024, card } = this.options;
     const nic = machine === "raspi3b" ? "usb-net" : "virtio-net-pci";
     const initramfs = files.initramfsPath ? ["-initrd", files.initramfsPath] : [];
     return [
@@ -133,6 +139,7 @@ export class VirtualPi {
       "-kernel",
       files.kernelPath,
       ...initramfs,
+      ...(card === undefined ? [] : ["-drive", `if=sd,format=raw,file=${card}`]),
       ...words(`-netdev tap,id=lan,ifname=${this.#tap},script=no,downscript=no`),
       ...words(`-device ${nic},netdev=lan,mac=${mac}`),
     ];

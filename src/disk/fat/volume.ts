@@ -29,8 +29,8 @@ import { FIRST_CLUSTER, FatTable } from "./table.ts";
 
 /** The table of a FAT32 of 256 GiB in clusters of 64 KiB; boot partitions have one of a few hundred KiB. */
 const MAX_FAT_BYTES = 16 * 1024 * 1024;
-/** Configuration files are small; nothing here is for kernels. */
-const MAX_FILE_BYTES = 4 * 1024 * 1024;
+/** A kernel with its initramfs, which is held in memory whole; configuration files are small. */
+const MAX_FILE_BYTES = 64 * 1024 * 1024;
 /** The specification's own limit: 65,536 entries. */
 const MAX_FOLDER_BYTES = 65_536 * ENTRY_BYTES;
 const MAX_DEPTH = 16;

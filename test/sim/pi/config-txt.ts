@@ -48,7 +48,7 @@ const KNOWN_SETTINGS = new Set(
     "disable_overscan disable_splash disable_fw_kms_setup arm_boost avoid_warnings boot_delay bootcode_delay camera_auto_detect",
     "display_auto_detect force_turbo hdmi_force_hotplug hdmi_safe hdmi_group hdmi_mode max_framebuffers core_freq",
     "enable_gic pciex4_reset enable_rp1_uart usb_max_current_enable max_usb_current dtdebug init_uart_baud",
-    "init_uart_clock",
+    "init_uart_clock program_usb_boot_mode",
   ].flatMap((line) => line.split(" ")),
 );
 

@@ -3,7 +3,7 @@ import { BOARD_FILES } from "./boards.ts";
 import { makeCommandLine } from "./cmdline.ts";
 import { DeviceTree, overlayName } from "./device-tree.ts";
 import { askForAddress, type Board, type DhcpOutcome } from "./dhcp/client.ts";
-import { type FileRequest, FirmwareStop } from "./files.ts";
+import { type FileRequest, type FileSource, FirmwareStop } from "./files.ts";
 import type { Wire } from "./net/tap.ts";
 import { UdpStack } from "./net/udp-stack.ts";
 import type { Loader, Model } from "./profiles.ts";
@@ -56,6 +56,24 @@ export async function bootPi(power: PowerOn): Promise<Started> {
   await runRom(files);
   if (!second) throw new Error("a Pi 3 has two loaders");
   return start(board, await runPi3(await connect(stack, power, second), machine, power.tftpPrefix));
+}
+
+/**
+ * Runs the firmware of a Pi with an SD card in: no network, no folder of its own. What a Pi 4's ROM does with a
+ * recovery.bin is not emulated. Throws FirmwareStop where a real Pi would stop.
+ */
+export async function bootPiFromCard(board: Board, files: FileSource): Promise<Started> {
+  const machine = machineOf(board);
+  switch (board.profile.model) {
+    case "pi4":
+      return start(board, await runPi4(files, machine, ""));
+    case "pi5":
+      return start(board, await runPi5(files, machine, ""));
+    case "pi3b":
+    case "pi3b-plus":
+      await runRom(files);
+      return start(board, await runPi3(files, machine, ""));
+  }
 }
 
 async function connect(stack: UdpStack, power: PowerOn, loader: Loader): Promise<TftpFiles> {

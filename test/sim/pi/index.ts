@@ -1,8 +1,11 @@
 /** The Raspberry Pi firmware emulator, from a test's side. */
 import { join } from "node:path";
 import type { Lab } from "../net/lab.ts";
-import type { ProfileName } from "./profiles.ts";
-import type { PiEvent, PiResult } from "./result.ts";
+import { CardFiles } from "./card-files.ts";
+import { bootPiFromCard } from "./emulator.ts";
+import { PROFILES, type ProfileName } from "./profiles.ts";
+import type { PiEvent, PiResult, StartedFiles } from "./result.ts";
+import { saveStarted } from "./save-started.ts";
 
 export { PROFILES, type ProfileName } from "./profiles.ts";
 export type { PiResult, StartedFiles } from "./result.ts";
@@ -20,6 +23,15 @@ export interface PiOptions {
   readonly prefix?: string;
   /** Multiplies a real Pi's waiting times; default 1. */
   readonly timeFactor?: number;
+}
+
+/** Switches an emulated Pi on with an SD card in, whose files it loads. Rejects with FirmwareStop when it gives up. */
+export async function runPiFromCard(
+  card: string,
+  { profile, serial, mac, outDir }: Pick<PiOptions, "profile" | "serial" | "mac" | "outDir">,
+): Promise<StartedFiles> {
+  const board = { profile: PROFILES[profile], serial, mac };
+  return saveStarted(outDir, await bootPiFromCard(board, await CardFiles.open(card, "card")));
 }
 
 /** Switches an emulated Pi on and waits until its firmware starts a kernel or gives up. */

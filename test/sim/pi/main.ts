@@ -6,13 +6,12 @@
  * Prints one JSON line per step, the result last (`event: "started"` or `"stopped"`), and leaves in DIR what the CPU
  * would be started with: kernel, device-tree.dtb, initramfs, cmdline.
  */
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { bootPi, isFirmwareStop, type Started } from "./emulator.ts";
+import { bootPi, isFirmwareStop } from "./emulator.ts";
 import { openTap } from "./net/tap.ts";
 import { PROFILES, type ProfileName } from "./profiles.ts";
 import type { PiEvent } from "./result.ts";
+import { saveStarted } from "./save-started.ts";
 
 const { values } = parseArgs({
   options: {
@@ -41,20 +40,6 @@ function tftpPrefix(kind: string): string {
   return `${kind}/`;
 }
 
-async function save(dir: string, started: Started): Promise<PiEvent> {
-  await mkdir(dir, { recursive: true });
-  const paths = {
-    kernelPath: join(dir, "kernel"),
-    deviceTreePath: join(dir, "device-tree.dtb"),
-    initramfsPath: started.initramfs ? join(dir, "initramfs") : undefined,
-  };
-  await Bun.write(paths.kernelPath, started.kernel);
-  await Bun.write(paths.deviceTreePath, started.deviceTree);
-  if (paths.initramfsPath) await Bun.write(paths.initramfsPath, started.initramfs ?? "");
-  const { kernelName, deviceTreeName, cmdline, warnings } = started;
-  return { event: "started", ...paths, kernelName, deviceTreeName, cmdline, warnings };
-}
-
 async function main(): Promise<number> {
   if (!isProfile(values.profile))
     throw new Error(`--profile must be one of ${Object.keys(PROFILES).join(", ")}`);
@@ -69,7 +54,7 @@ async function main(): Promise<number> {
       onDhcp: (loader, outcome) => say({ event: "dhcp", loader, ...outcome }),
       onRequest: (request) => say({ event: "request", ...request }),
     });
-    say(await save(values.out, started));
+    say({ event: "started", ...(await saveStarted(values.out, started)) });
     return 0;
   } catch (error) {
     if (!isFirmwareStop(error)) throw error;
