@@ -12,8 +12,8 @@ export const BOOT_STAGES = [
   "handover",
 ] as const;
 
-/** What the server does besides booting a Pi. */
-export const SERVER_STAGES = ["server", "shim", "image", "session"] as const;
+/** What the server does besides booting a Pi; "console" is a line that a Pi says itself. */
+export const SERVER_STAGES = ["server", "shim", "image", "session", "console"] as const;
 
 export const STAGE_STATES = ["start", "progress", "ok", "fail"] as const;
 

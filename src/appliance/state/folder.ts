@@ -5,6 +5,8 @@ export interface FolderPaths {
   readonly database: string;
   readonly images: string;
   readonly overlays: string;
+  /** Where a person puts Raspberry Pi's bootloader files. */
+  readonly firmware: string;
   readonly socket: string;
   readonly lock: string;
 }
@@ -14,6 +16,7 @@ export function folderPaths(dataFolder: string): FolderPaths {
     database: join(dataFolder, "pinetboot.db"),
     images: join(dataFolder, "images"),
     overlays: join(dataFolder, "overlays"),
+    firmware: join(dataFolder, "firmware"),
     socket: join(dataFolder, "pinetboot.sock"),
     lock: join(dataFolder, "lock"),
   };

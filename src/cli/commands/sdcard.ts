@@ -8,6 +8,7 @@ import {
   ApplianceError,
   defaultCacheFolder,
   errnoOf,
+  folderPaths,
   formatSize,
   giveToCaller,
   SHIM_VARIANTS,
@@ -18,8 +19,20 @@ import { checkTarget } from "../../disk/device/check-target.ts";
 import { writeDevice } from "../../disk/device/write-device.ts";
 import { writeImageFile } from "../../disk/device/write-image.ts";
 import type { Layer } from "../../disk/layer.ts";
-import { CARD_LABEL, cardDisk, cardFiles, findShim, renderWifiFile } from "../../shim/index.ts";
-import { jsonFlag, text } from "../flags.ts";
+import {
+  CARD_LABEL,
+  cardDisk,
+  cardEepromFiles,
+  cardFiles,
+  type CardOptions,
+  findShim,
+  readFirmwareFolder,
+  renderWifiFile,
+  SD_THEN_NETWORK,
+  signatureTime,
+  whereFirmwareIs,
+} from "../../shim/index.ts";
+import { dataFlag, dataFolderOf, jsonFlag, text } from "../flags.ts";
 import { failure, printJson } from "../output.ts";
 import { ProgressLine } from "../progress-line.ts";
 
@@ -30,12 +43,16 @@ interface SdcardFlags {
   readonly "wifi-psk"?: string;
   readonly "wifi-country"?: string;
   readonly "wpa-supplicant"?: string;
+  readonly eeprom: boolean;
   readonly "pi3-otp": boolean;
+  readonly data?: string;
   readonly "any-disk": boolean;
   readonly yes: boolean;
   readonly cache?: string;
   readonly json: boolean;
 }
+
+const BOARDS = { "2711": "Pi 4, 400 and CM4", "2712": "Pi 5, 500 and CM5" } as const;
 
 const wordFlag = (brief: string, placeholder: string) =>
   ({ kind: "parsed", parse: text, brief, placeholder, optional: true }) as const;
@@ -59,8 +76,12 @@ export const sdcardCommand = buildCommand({
       "wifi-psk": wordFlag("Its password", "password"),
       "wifi-country": wordFlag("The country in two letters, for the radio's rules", "code"),
       "wpa-supplicant": pathFlag("A wpa_supplicant.conf to put on the card as it is", "file"),
+      eeprom: switchFlag(
+        "Also have a Pi 4 or 5 set its EEPROM so that the network follows the card, and --pi3-otp",
+      ),
       "pi3-otp": switchFlag("Also set the bit with which a Pi 3B starts over the network: once and for good"),
       "any-disk": switchFlag("Also write a disk that is not removable, or larger than a card usually is"),
+      data: dataFlag,
       yes: switchFlag("Do not ask"),
       cache: pathFlag("Cache folder (default: $XDG_CACHE_HOME/pinetboot)", "dir"),
       json: jsonFlag,
@@ -84,9 +105,31 @@ async function contentOf(flags: SdcardFlags): Promise<ReadonlyMap<string, Uint8A
   return cardFiles(bundle, {
     server: flags.server,
     wifi: await wifiOf(flags),
-    pi3Otp: flags["pi3-otp"],
-    extra: new Map(),
+    pi3Otp: flags["pi3-otp"] || flags.eeprom,
+    eeprom: flags.eeprom ? await eepromOf(flags) : undefined,
   });
+}
+
+/** Raspberry Pi's own files, which a person has put into the data folder. */
+async function eepromOf(flags: SdcardFlags): Promise<CardOptions["eeprom"]> {
+  const folder = folderPaths(dataFolderOf(flags)).firmware;
+  const sources = [...(await readFirmwareFolder(folder)).values()].flatMap(({ image, recovery }) =>
+    recovery ? [{ image, recovery }] : [],
+  );
+  if (sources.length === 0)
+    throw failure(
+      "not-found",
+      `--eeprom needs recovery.bin and pieeprom.bin of Raspberry Pi's, and ${folder} has not both`,
+      whereFirmwareIs(folder),
+    );
+  if (!flags.json)
+    log.warn(
+      `For ${sources.map(({ image }) => BOARDS[image.chip]).join(" and ")}: the shim sets BOOT_ORDER=${SD_THEN_NETWORK} once, where the ` +
+        "network is missing in it, and says what it reads back.\nThis was never run on a real board. " +
+        "A Pi 3B gets its netboot bit set, which cannot be taken back.",
+    );
+  const options = { bootOrder: SD_THEN_NETWORK, seconds: signatureTime() };
+  return { bootOrder: SD_THEN_NETWORK, files: cardEepromFiles(sources, options) };
 }
 
 async function wifiOf(flags: SdcardFlags): Promise<Uint8Array | undefined> {

@@ -21,14 +21,17 @@ export interface CardOptions {
   readonly wifi: Uint8Array | undefined;
   /** Sets the netboot bit of a Pi 3B. */
   readonly pi3Otp: boolean;
-  /** Beside the tree, by path: what `--eeprom` brings. */
-  readonly extra: ReadonlyMap<string, Uint8Array>;
+  /** Has the shim give the EEPROM of a Pi 4 or 5 that boot order, if it needs it; the files come from `cardEepromFiles`. */
+  readonly eeprom:
+    | { readonly bootOrder: string; readonly files: ReadonlyMap<string, Uint8Array> }
+    | undefined;
 }
 
 /** The card's files by path. Throws ShimError "bad-server" for a host that cannot stand on a command line. */
 export function cardFiles(bundle: ShimBundle, options: CardOptions): Map<string, Uint8Array> {
   const server = options.server === undefined ? "" : ` pinetboot.server=${serverWord(options.server)}`;
-  const tree = bootTree(bundle, { cmdline: `${CONSOLES}${server}` });
+  const eeprom = options.eeprom === undefined ? "" : ` pinetboot.eeprom=${options.eeprom.bootOrder}`;
+  const tree = bootTree(bundle, { cmdline: `${CONSOLES}${server}${eeprom}` });
   const files = new Map<string, Uint8Array>();
   for (const path of tree.paths()) {
     const content = tree.get(path);
@@ -39,7 +42,7 @@ export function cardFiles(bundle: ShimBundle, options: CardOptions): Map<string,
     files.set("config.txt", new TextEncoder().encode(`${config}${OTP_LINES}`));
   }
   if (options.wifi) files.set(WIFI_FILE, options.wifi);
-  for (const [path, content] of options.extra) files.set(path, content);
+  for (const [path, content] of options.eeprom?.files ?? []) files.set(path, content);
   return files;
 }
 

@@ -17,7 +17,7 @@ const bundle: ShimBundle = {
   paths: () => Object.keys(FILES),
   file: (path) => FILES[path],
 };
-const plain: CardOptions = { server: undefined, wifi: undefined, pi3Otp: false, extra: new Map() };
+const plain: CardOptions = { server: undefined, wifi: undefined, pi3Otp: false, eeprom: undefined };
 
 function textOf(options: Partial<CardOptions>, path: string): string {
   return new TextDecoder().decode(cardFiles(bundle, { ...plain, ...options }).get(path));
@@ -41,6 +41,13 @@ describe("the card's files", () => {
       "pinetboot.server=laptop.local:81",
     );
     expect(textOf({ server: "[fd00::2]" }, "cmdline.txt")).toContain("pinetboot.server=[fd00::2]:8069");
+  });
+
+  test("name the boot order that the shim is to set, beside its files", () => {
+    const eeprom = { bootOrder: "0xf21", files: new Map([["eeprom/time", new Uint8Array(1)]]) };
+    expect(textOf({}, "cmdline.txt")).not.toContain("eeprom");
+    expect(textOf({ eeprom }, "cmdline-pi5.txt")).toContain(" pinetboot.eeprom=0xf21\n");
+    expect(cardFiles(bundle, { ...plain, eeprom }).has("eeprom/time")).toBe(true);
   });
 
   test.each(["", "a b", "a init=/bin/sh", "10.0.0.2:0", "10.0.0.2:99999", "http://a"])(

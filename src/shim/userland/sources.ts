@@ -9,10 +9,12 @@ import randHeader from "./c/include/openssl/rand.h" with { type: "text" };
 import keep from "./c/keep.c" with { type: "text" };
 import logLines from "./c/log-lines.c" with { type: "text" };
 import addressKeeper from "./init/address-keeper.sh" with { type: "text" };
+import bootconfAwk from "./init/bootconf.awk" with { type: "text" };
 import cmdlineAwk from "./init/cmdline.awk" with { type: "text" };
 import cmdline from "./init/cmdline.sh" with { type: "text" };
 import dhcpClient from "./init/dhcp-client.sh" with { type: "text" };
 import dhcpEvent from "./init/dhcp-event.sh" with { type: "text" };
+import eeprom from "./init/eeprom.sh" with { type: "text" };
 import handover from "./init/handover.sh" with { type: "text" };
 import init from "./init/init.sh" with { type: "text" };
 import interfaceName from "./init/interface-name.sh" with { type: "text" };
@@ -51,10 +53,12 @@ export const INIT = init;
 /** What init reads, by name in /lib/shim. */
 export const INIT_PARTS: Readonly<Record<string, string>> = {
   "address-keeper.sh": addressKeeper,
+  "bootconf.awk": bootconfAwk,
   "cmdline.awk": cmdlineAwk,
   "cmdline.sh": cmdline,
   "dhcp-client.sh": dhcpClient,
   "dhcp-event.sh": dhcpEvent,
+  "eeprom.sh": eeprom,
   "handover.sh": handover,
   "interface-name.sh": interfaceName,
   "keep.sh": keepTmpfs,

@@ -30,6 +30,7 @@ export PATH LC_ALL=C
 . "$LIB"/root.sh
 . "$LIB"/target-hints.sh
 . "$LIB"/resolv-conf.sh
+. "$LIB"/eeprom.sh
 . "$LIB"/handover.sh
 
 # Seconds between a failure and the next try: long enough to read the words, short enough not to keep anybody waiting.
@@ -51,6 +52,7 @@ cmdline_read
 report_server_from_cmdline
 keep_prepare
 say kernel ok "Linux $(uname -r) on $MODEL"
+eeprom_update
 
 stage=network
 while :; do

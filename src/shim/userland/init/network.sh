@@ -18,6 +18,7 @@ network_up() {
     return 1
   fi
   report_start
+  eeprom_report
 }
 
 network_is_up() {

@@ -34,7 +34,7 @@ values_known() {
   case "$1" in
     iscsi.ip | iscsi.port | iscsi.target | iscsi.lun | iscsi.mode) ;;
     iscsi.initiator | iscsi.username | iscsi.password) ;;
-    pinetboot.server | ip | init | ro | rw | rootfstype | rootflags) ;;
+    pinetboot.server | pinetboot.eeprom | ip | init | ro | rw | rootfstype | rootflags) ;;
     state | clock | server | message | choose) ;;
     *) return 1 ;;
   esac
