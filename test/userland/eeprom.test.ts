@@ -1,5 +1,5 @@
 /** What the shim does with a Pi's bootloader EEPROM: by its device tree, its settings in memory, and a card's files. */
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { EepromImage } from "../../src/shim/eeprom/eeprom-image.ts";
 import { cardEepromFiles } from "../../src/shim/card/eeprom-files.ts";
@@ -7,6 +7,9 @@ import { makeEepromUpdate } from "../../src/shim/eeprom/update.ts";
 import { CONF_2711, makeEeprom } from "../support/eeprom-maker.ts";
 import { describeWith } from "../support/tools.ts";
 import { ShimShell } from "./shim-shell.ts";
+
+/** Shells on a busy machine take their time. */
+setDefaultTimeout(60_000);
 
 const SECONDS = 1_700_000_000;
 const OWN = "[all]\nBOOT_UART=1\nBOOT_ORDER=0xf41\n[gpio4=1]\nBOOT_ORDER=0x3\n";
