@@ -4,7 +4,13 @@ import { ADOPT_POLICIES, type BootFacts, type BootPolicy, decide } from "./decid
 import type { Assignment } from "./pis/record.ts";
 import { BLANK } from "./sessions/record.ts";
 
-const chosen: Assignment = { image: "chosen", mode: "pivot", variant: "ethernet", persistent: false };
+const chosen: Assignment = {
+  image: "chosen",
+  mode: "pivot",
+  variant: "ethernet",
+  persistent: false,
+  readOnly: false,
+};
 
 function facts(
   change: Partial<Omit<BootFacts, "policy">> & { policy?: Partial<BootPolicy> } = {},
@@ -29,7 +35,7 @@ describe("an unknown Pi", () => {
   test("gets the default image, kept, when the policy is default", () => {
     expect(decide(facts({ policy: { adopt: "default", defaultImage: "default" } }))).toEqual({
       kind: "boot",
-      assignment: { image: "default", mode: "pivot", variant: "ethernet", persistent: true },
+      assignment: { image: "default", mode: "pivot", variant: "ethernet", persistent: true, readOnly: false },
     });
   });
 
@@ -92,6 +98,7 @@ test("whatever the facts, a Pi boots only an image of the library and never blan
                 mode: fc.constant("pivot" as const),
                 variant: fc.constant("ethernet" as const),
                 persistent: fc.boolean(),
+                readOnly: fc.boolean(),
               }),
             ),
           }),

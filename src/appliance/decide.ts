@@ -84,7 +84,7 @@ export function decide(facts: BootFacts): BootPlan {
 /** What `--adopt default` gives to a Pi that nobody chose anything for. Blank boots nothing: it is never the default. */
 function defaultAssignment({ adopt, defaultImage, mode, variant }: BootPolicy): Assignment | null {
   if (adopt !== "default" || defaultImage === null || defaultImage === BLANK) return null;
-  return { image: defaultImage, mode, variant, persistent: true };
+  return { image: defaultImage, mode, variant, persistent: true, readOnly: false };
 }
 
 function withoutShim(shim: "building" | "missing"): BootPlan {

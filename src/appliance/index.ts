@@ -23,6 +23,7 @@ export type { ImportFrom, ImportJob, ImportRequest } from "./images/import-job.t
 export { isLocalAddress, localAddresses, outwardAddress } from "./net/addresses.ts";
 export { type KeyRecord, Keys } from "./keys/keys.ts";
 export {
+  type Assignment,
   BOOT_MODES,
   type BootMode,
   parsePiKey,

@@ -1,6 +1,9 @@
 /** The steps that a boot goes through, in order, and the steps of the server's own work. */
 
-/** What a Pi passes on its way up; the last four names are said by the shim itself. */
+/**
+ * What a Pi passes on its way up; those from "kernel" on are said by the shim itself. "kexec" is passed in that mode
+ * alone. "handover" is the end in every mode: the disk belongs to the Pi's own system, or to the computer at its USB port.
+ */
 export const BOOT_STAGES = [
   "dhcp",
   "tftp",
@@ -8,6 +11,7 @@ export const BOOT_STAGES = [
   "network",
   "parameters",
   "login",
+  "kexec",
   "root",
   "handover",
 ] as const;

@@ -24,6 +24,10 @@ export interface CommonFlags {
   readonly json: boolean;
 }
 
+/** What BOOT_MODES are, for `--mode`. */
+export const MODE_BRIEF =
+  "pivot: the disk's partition becomes the root; kexec: the image's own kernel is started; usb: the disk is offered at the Pi's USB port";
+
 /** The folder that the flags mean. */
 export function dataFolderOf({ data }: { readonly data?: string }): string {
   return data ?? defaultDataFolder();

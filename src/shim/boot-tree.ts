@@ -14,6 +14,8 @@ export interface BootTree {
 export interface BootTreeOptions {
   /** The whole kernel command line; `console=serial0` in it becomes the serial console of each board. */
   readonly cmdline: string;
+  /** The port that can be a USB device is to be one: mode usb. */
+  readonly usbDevice?: boolean;
 }
 
 /** Prefix that the firmware tries first for a mainline kernel (`upstream_kernel=1`); the files are the same. */
@@ -23,10 +25,10 @@ const UPSTREAM_PREFIX = "upstream/";
  * The tree of one Pi: the bundle's files, config.txt, and the command line that is given.
  * Paths are those after the Pi's own prefix was taken off.
  */
-export function bootTree(bundle: ShimBundle, { cmdline }: BootTreeOptions): BootTree {
+export function bootTree(bundle: ShimBundle, { cmdline, usbDevice = false }: BootTreeOptions): BootTree {
   const encoder = new TextEncoder();
   const rendered = new Map([
-    ["config.txt", encoder.encode(renderConfigTxt())],
+    ["config.txt", encoder.encode(renderConfigTxt({ usbDevice }))],
     ...CMDLINES.map((row): [string, Uint8Array] => [
       row.path,
       encoder.encode(renderCmdlineFile(row, cmdline)),

@@ -16,13 +16,14 @@ export const PiKey = z.object({
 /** Returns what chooses for a Pi; what is left away comes from the server's own settings. */
 export function assigner({ appliance: { customiser, pis }, serving }: ApiContext) {
   return (name: string, wanted: z.infer<typeof AssignSchema>): PiView => {
-    const { image, mode, variant, persistent, customise } = wanted;
+    const { image, mode, variant, persistent, read_only: readOnly, customise } = wanted;
     const settings = customise && checkCustomisation(requestOf(customise));
     const pi = pis.assign(name, {
       image,
       mode: mode ?? serving?.policy.mode ?? "pivot",
       variant: variant ?? serving?.policy.variant ?? "ethernet",
       persistent: persistent ?? true,
+      readOnly: readOnly ?? false,
     });
     // In the same turn: a Pi that waits for the choice has not gone on yet.
     if (settings) customiser.set("pi", pi.key, settings);

@@ -261,14 +261,25 @@ const AssignmentSchema = z.object({
   mode: z.enum(BOOT_MODES),
   variant: z.enum(SHIM_VARIANTS),
   persistent: z.boolean(),
+  read_only: z.boolean(),
 });
 
 export const AssignSchema = z
   .object({
     image: ImageName,
-    mode: z.enum(BOOT_MODES).optional(),
+    mode: z
+      .enum(BOOT_MODES)
+      .optional()
+      .openapi({
+        description:
+          "pivot: the disk's partition becomes the root; kexec: the image's own kernel is started; usb: the disk is " +
+          "offered to a computer at the Pi's USB port",
+      }),
     variant: z.enum(SHIM_VARIANTS).optional(),
     persistent: z.boolean().optional(),
+    read_only: z.boolean().optional().openapi({
+      description: "Mode usb: the computer at the USB port cannot write",
+    }),
     customise: CustomiseSchema.optional(),
   })
   .openapi("Assign");

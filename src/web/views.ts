@@ -2,6 +2,7 @@
 import type { z } from "@hono/zod-openapi";
 import {
   type Appliance,
+  type Assignment,
   BLANK,
   type Catalog,
   type ImportJob,
@@ -140,14 +141,22 @@ export function catalogView(
 }
 
 export function piView(pi: PiView): z.infer<typeof PiSchema> {
-  const { firstSeen, lastSeen, sessions, ...same } = pi;
+  const { firstSeen, lastSeen, sessions, assignment, ...same } = pi;
   return {
     ...same,
     code: piCode(pi.key),
+    assignment: assignment && assignmentView(assignment),
     sessions: [...sessions],
     first_seen: iso(firstSeen),
     last_seen: iso(lastSeen),
   };
+}
+
+function assignmentView({
+  readOnly,
+  ...same
+}: Assignment): NonNullable<z.infer<typeof PiSchema>["assignment"]> {
+  return { ...same, read_only: readOnly };
 }
 
 function lunsView({ library }: Appliance, { luns }: SessionRecord) {

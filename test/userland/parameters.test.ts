@@ -131,7 +131,11 @@ describeWith(["busybox"], "which disk the shim boots from", () => {
       "iscsi.ip=10.0.0.1;reboot from the kernel command line is not an IP address",
     ],
     ["iscsi.target=iqn.2026-01.x/../y", "from the kernel command line is not an iSCSI name"],
-    ["iscsi.mode=usb", "iscsi.mode=usb from the kernel command line is not a boot mode of this shim (pivot)"],
+    [
+      "iscsi.mode=nbd",
+      "iscsi.mode=nbd from the kernel command line is not a boot mode (pivot, kexec or usb)",
+    ],
+    ["usb.readonly=yes", "usb.readonly=yes from the kernel command line is not 1 or 0"],
   ])("a wrong value is said with its source: %s", (words, wanted) => {
     rootPath("iscsi:10.0.0.3:::3:iqn.2026-01.x:dhcp");
     commandLine(words);

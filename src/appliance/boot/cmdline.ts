@@ -30,6 +30,9 @@ export function renderCmdline({ serverAddress, reportPort, names }: CmdlineOptio
     "console=tty1",
     "console=serial0,115200",
     `panic=${PANIC_REBOOT_S}`,
+    // The shim brings the other CPUs up when it needs them: of a Pi 3 and 4, those that run cannot be given to the
+    // next kernel of mode kexec, and the mode is chosen later than this line is read.
+    "maxcpus=1",
     `pinetboot.server=${serverAddress}:${reportPort}`,
     // The system of the Pi reads these when it takes over (kernel-command-line(7) of systemd 246 and later).
     ...(names ? [`systemd.hostname=${names.hostname}`, `systemd.machine_id=${names.machineId}`] : []),

@@ -34,6 +34,12 @@ iscsi.password=a=b
 `);
 });
 
+test("a disk for the USB port that cannot be written says so, and only then", () => {
+  const words = { ...base, state: "ready", message: "" } as const;
+  expect(renderParameters({ ...words, usbReadOnly: true })).toContain("\nusb.readonly=1\n");
+  expect(renderParameters({ ...words, usbReadOnly: false })).not.toContain("usb.");
+});
+
 test("words with line ends cannot forge a key", () => {
   const text = renderParameters({
     ...base,

@@ -8,6 +8,8 @@
  *   choose=...               where to choose an image, while nobody has
  *   do=blink | reboot        what a person asks of this Pi now; absent when nobody asks anything
  *   iscsi.ip= iscsi.port= iscsi.target= iscsi.lun= iscsi.mode= iscsi.initiator= iscsi.username= iscsi.password=
+ *   image=raspios            its name, which the computer at the USB port sees in mode usb
+ *   usb.readonly=1           mode usb: the computer at the USB port cannot write
  */
 
 import type { PiOrder } from "./orders.ts";
@@ -32,6 +34,9 @@ export interface BootParameters {
   readonly choose?: string;
   readonly order?: PiOrder;
   readonly iscsi?: IscsiParameters;
+  /** Name of the image, for people. */
+  readonly image?: string;
+  readonly usbReadOnly?: boolean;
 }
 
 /** Renders the answer. Line ends inside a value would forge a key, so they become spaces. */
@@ -43,6 +48,8 @@ export function renderParameters({
   choose,
   order,
   iscsi,
+  image,
+  usbReadOnly,
 }: BootParameters): string {
   const pairs: [string, string | number][] = [
     ["state", state],
@@ -52,6 +59,8 @@ export function renderParameters({
     ...(choose === undefined ? [] : [["choose", choose] satisfies [string, string]]),
     ...(order === undefined ? [] : [["do", order] satisfies [string, string]]),
     ...Object.entries(iscsi ?? {}).map(([key, value]): [string, string | number] => [`iscsi.${key}`, value]),
+    ...(image === undefined ? [] : [["image", image] satisfies [string, string]]),
+    ...(usbReadOnly ? [["usb.readonly", 1] satisfies [string, number]] : []),
   ];
   return pairs.map(([key, value]) => `${key}=${String(value).replace(/[\r\n]+/g, " ")}\n`).join("");
 }

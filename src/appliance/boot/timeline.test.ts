@@ -59,3 +59,12 @@ test("it is done when the Pi's own system was handed over to", () => {
 test("events of the server's own work are no part of a boot", () => {
   expect(states([event("session", "ok"), event("image", "progress")])).toBe("........");
 });
+
+test("the stage of one mode alone is a step of the boots that said it, and of no other", () => {
+  const stages = (events: ReturnType<typeof event>[]) => bootOf(events).steps.map(({ stage }) => stage);
+  expect(stages([event("login", "ok")])).not.toContain("kexec");
+  const own = [event("login", "ok"), event("kexec", "ok"), event("root", "start")];
+  expect(stages(own)).toContain("kexec");
+  expect(bootOf(own).steps.find(({ stage }) => stage === "kexec")?.state).toBe("ok");
+  expect(bootOf(own).steps.find(({ stage }) => stage === "handover")?.state).toBe("waiting");
+});

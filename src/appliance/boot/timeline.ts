@@ -30,6 +30,8 @@ export type TimelineEvent = Pick<ApplianceEvent, "at" | "state" | "detail" | "fi
 
 /** What follows the firmware's own requests: seeing DHCP again after one of these means that the Pi has started anew. */
 const AFTER_FIRMWARE = BOOT_STAGES.indexOf("kernel");
+/** Stages of one mode alone: no part of a boot that did not say them. */
+const OF_ONE_MODE: ReadonlySet<BootStage> = new Set(["kexec"]);
 
 /** The events of one Pi, oldest first; only those of its latest boot count. */
 export function bootOf(events: readonly TimelineEvent[]): Boot {
@@ -52,7 +54,8 @@ export function bootOf(events: readonly TimelineEvent[]): Boot {
     failure = event.state === "fail" ? { detail: event.detail, fix: event.fix } : undefined;
   }
   return {
-    steps: BOOT_STAGES.map((stage, index) => {
+    steps: BOOT_STAGES.filter((stage) => steps.has(stage) || !OF_ONE_MODE.has(stage)).map((stage) => {
+      const index = BOOT_STAGES.indexOf(stage);
       const step = steps.get(stage);
       return { stage, state: stateOf(step, index < reached), detail: step?.detail ?? "", at: step?.at };
     }),

@@ -1,9 +1,12 @@
 /** What is known of a Raspberry Pi, and what a person chose for it. */
 
-/** How the disk becomes the root: what the shim knows. */
-export const BOOT_MODES = ["pivot"] as const;
-/** The shims that are built. */
-export const SHIM_VARIANTS = ["ethernet"] as const;
+/**
+ * What the shim does with the disk: its partition becomes the root under the shim's kernel (pivot), the image's own
+ * kernel is started (kexec), or the whole disk is offered to a computer at the Pi's USB port (usb).
+ */
+export const BOOT_MODES = ["pivot", "kexec", "usb"] as const;
+/** The shims that are built: for the cable alone, or for WiFi too. */
+export const SHIM_VARIANTS = ["ethernet", "wifi"] as const;
 
 export type BootMode = (typeof BOOT_MODES)[number];
 export type ShimVariant = (typeof SHIM_VARIANTS)[number];
@@ -14,6 +17,8 @@ export interface Assignment {
   readonly mode: BootMode;
   readonly variant: ShimVariant;
   readonly persistent: boolean;
+  /** In mode usb: the computer at the USB port cannot write. The other modes have no use for it. */
+  readonly readOnly: boolean;
 }
 
 export interface PiRecord {

@@ -4,7 +4,13 @@ import { MIGRATIONS } from "../state/schema.ts";
 import { type Assignment, parsePiKey } from "./record.ts";
 import { PiRegistry, UNAPPROVED_PIS_MAX } from "./registry.ts";
 
-const assignment: Assignment = { image: "i", mode: "pivot", variant: "ethernet", persistent: true };
+const assignment: Assignment = {
+  image: "i",
+  mode: "pivot",
+  variant: "ethernet",
+  persistent: true,
+  readOnly: false,
+};
 const mac = "dc:a6:32:01:36:c2";
 
 function newDatabase(): Database {

@@ -23,6 +23,7 @@ interface PiRow {
   mode: string;
   variant: string;
   persistent: number;
+  read_only: number;
   first_seen: number;
   last_seen: number;
 }
@@ -192,8 +193,9 @@ export class PiRegistry {
     const { assignment } = record;
     this.#sqlite
       .query(
-        `INSERT OR REPLACE INTO pis (key, serial, mac, model, address, label, group_name, image, mode, variant, persistent, first_seen, last_seen)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        `INSERT OR REPLACE INTO pis (key, serial, mac, model, address, label, group_name, image, mode, variant, persistent,
+           read_only, first_seen, last_seen)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       )
       .run(
         record.key,
@@ -207,6 +209,7 @@ export class PiRegistry {
         assignment?.mode ?? "pivot",
         assignment?.variant ?? "ethernet",
         Number(assignment?.persistent ?? true),
+        Number(assignment?.readOnly ?? false),
         record.firstSeen,
         record.lastSeen,
       );
@@ -223,6 +226,7 @@ function recordOf(row: PiRow): PiRecord {
           mode: BOOT_MODES.find((mode) => mode === row.mode) ?? "pivot",
           variant: SHIM_VARIANTS.find((variant) => variant === row.variant) ?? "ethernet",
           persistent: row.persistent !== 0,
+          readOnly: row.read_only !== 0,
         };
   return {
     key: row.key,

@@ -59,6 +59,8 @@ export interface BootEndpointOptions {
   readonly consoles: Consoles;
   /** The iSCSI server's real port; undefined while it is not served. */
   readonly iscsiPort: () => number | undefined;
+  /** What a person calls that image (by its id). */
+  readonly imageName: (id: string) => string;
 }
 
 export interface BootEndpoint {
@@ -206,7 +208,12 @@ async function readyAnswer(options: BootEndpointOptions, chosen: Chosen): Promis
     state: "ok",
     detail: `Session ${session.id} at ${local}:${port}`,
   });
-  return { ...answer("ready", "The disk is ready"), iscsi };
+  return {
+    ...answer("ready", "The disk is ready"),
+    iscsi,
+    image: options.imageName(assignment.image),
+    usbReadOnly: assignment.readOnly,
+  };
 }
 
 async function takeReport(

@@ -60,6 +60,8 @@ export interface Serving {
 
 const SWEEP_MS = 10_000;
 const LOOPBACK = "127.0.0.1";
+/** As lists of images show one without a name. */
+const IMAGE_ID_SHOWN_CHARS = 12;
 
 /** Starts what can be started. Throws ApplianceError "rival-dhcp-server" alone. */
 export async function startServing(appliance: Appliance, options: ServeOptions): Promise<Serving> {
@@ -139,6 +141,7 @@ export async function startServing(appliance: Appliance, options: ServeOptions):
           consoles: appliance.consoles,
           iscsiPort: () => iscsi?.port,
           pageUrl: options.pageUrl ?? (() => undefined),
+          imageName: (id) => library.find(id)?.names[0] ?? id.slice(0, IMAGE_ID_SHOWN_CHARS),
         }),
     );
     if (report) stops.push(() => report.stop());

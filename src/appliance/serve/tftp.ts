@@ -41,8 +41,9 @@ export function startTftp(options: TftpOptions): Promise<TftpServer> {
       const file = parseRequestedFile(request.path);
       const { pi, plan } = identify(options, file, request.client.address);
       if (pi && plan.kind === "ignore") return new TftpError("access-violation", plan.reason);
-      const image = plan.kind === "boot" ? plan.assignment.image : undefined;
-      const tree = trees.for(request.localAddress, pi && options.names(pi.key, image));
+      const assignment = plan.kind === "boot" ? plan.assignment : undefined;
+      const names = pi && options.names(pi.key, assignment?.image);
+      const tree = trees.for(request.localAddress, names, assignment?.mode === "usb");
       if (!tree) return new TftpError("not-defined", "the boot shim is not there yet");
       return tree.get(file.path) ?? new TftpError("file-not-found", "no such file");
     },
@@ -70,7 +71,7 @@ function identify(
   }
 }
 
-/** Trees by their rendered command line: they differ in nothing else. */
+/** Trees by their rendered command line and what their config.txt is for: they differ in nothing else. */
 class TreeCache {
   readonly #options: Pick<TftpOptions, "shim" | "reportPort">;
   readonly #trees = new Map<string, BootTree>();
@@ -80,14 +81,15 @@ class TreeCache {
     this.#options = options;
   }
 
-  for(serverAddress: string, names: BootNames | undefined): BootTree | undefined {
+  for(serverAddress: string, names: BootNames | undefined, usbDevice: boolean): BootTree | undefined {
     const bundle = this.#options.shim();
     if (bundle !== this.#bundle || this.#trees.size > TREES_MAX) this.#trees.clear();
     this.#bundle = bundle;
     if (!bundle) return undefined;
     const cmdline = renderCmdline({ serverAddress, reportPort: this.#options.reportPort(), names });
-    const tree = this.#trees.get(cmdline) ?? bootTree(bundle, { cmdline });
-    this.#trees.set(cmdline, tree);
+    const key = `${usbDevice} ${cmdline}`;
+    const tree = this.#trees.get(key) ?? bootTree(bundle, { cmdline, usbDevice });
+    this.#trees.set(key, tree);
     return tree;
   }
 }

@@ -170,7 +170,13 @@ test("a person's word lets it in again, over a restart too", async () => {
 });
 
 test("a Pi is let in by a new boot, on all its sessions, and not by the same one", async () => {
-  const choice = { image: "blank", mode: "pivot", variant: "ethernet", persistent: true } as const;
+  const choice = {
+    image: "blank",
+    mode: "pivot",
+    variant: "ethernet",
+    persistent: true,
+    readOnly: false,
+  } as const;
   const ofPi = await computer.sessions.forPi(PI, choice);
   await computer.sessions.noteBoot(ofPi.id, "boot-1");
   await computer.sessions.enter(ofPi, ONE);
@@ -185,7 +191,13 @@ test("a Pi is let in by a new boot, on all its sessions, and not by the same one
 });
 
 test("a Pi that is given another image in the same boot stays kept out of the old one", async () => {
-  const choice = { image: "blank", mode: "pivot", variant: "ethernet", persistent: true } as const;
+  const choice = {
+    image: "blank",
+    mode: "pivot",
+    variant: "ethernet",
+    persistent: true,
+    readOnly: false,
+  } as const;
   const old = await computer.sessions.forPi(PI, choice);
   await computer.sessions.noteBoot(old.id, "boot-1");
   await computer.sessions.enter(old, ONE);

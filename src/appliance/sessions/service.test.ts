@@ -244,7 +244,13 @@ test("a session in use is removed by force alone, and then its files are gone", 
 });
 
 test("a Pi has one session for an image, and it moves with the Pi to another key", async () => {
-  const assignment: Assignment = { image: "blank", mode: "pivot", variant: "ethernet", persistent: true };
+  const assignment: Assignment = {
+    image: "blank",
+    mode: "pivot",
+    variant: "ethernet",
+    persistent: true,
+    readOnly: false,
+  };
   const session = await sessions.forPi("dc:a6:32:01:36:c2", assignment);
   expect(await sessions.forPi("dc:a6:32:01:36:c2", assignment)).toEqual(session);
   sessions.movePi("dc:a6:32:01:36:c2", "8d3fa2c1");

@@ -139,6 +139,9 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE pis ADD COLUMN label TEXT;
   ALTER TABLE pis ADD COLUMN group_name TEXT;
   `,
+  `
+  ALTER TABLE pis ADD COLUMN read_only INTEGER NOT NULL DEFAULT 0;
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

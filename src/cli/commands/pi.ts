@@ -11,7 +11,7 @@ import {
 } from "../../appliance/index.ts";
 import type { Answered, ApiClient } from "../../web/index.ts";
 import { read, withApi, withServer } from "../backend.ts";
-import { type CommonFlags, commonFlags, text } from "../flags.ts";
+import { type CommonFlags, commonFlags, MODE_BRIEF, text } from "../flags.ts";
 import { type CustomiseFlags, customiseFlags, customiseRequest } from "../customise-flags.ts";
 import { printJson, printTable } from "../output.ts";
 import {
@@ -80,6 +80,7 @@ interface AssignFlags extends CommonFlags, CustomiseFlags, SelectionFlags {
   readonly mode?: BootMode;
   readonly variant?: ShimVariant;
   readonly ephemeral: boolean;
+  readonly "read-only": boolean;
 }
 
 const assign = buildCommand({
@@ -89,17 +90,24 @@ const assign = buildCommand({
       "A Pi that waits for a choice goes on at once. It need not have been seen yet. What it writes is kept, unless\n" +
       "--ephemeral: then every boot begins with the image again.\n\n" +
       "Examples:\n  pinetboot pi assign 8d3fa2c1 --image raspios\n" +
-      "  pinetboot pi assign --group lab --image nightly --ephemeral",
+      "  pinetboot pi assign --group lab --image nightly --ephemeral\n" +
+      "  pinetboot pi assign 8d3fa2c1 --image raspios --mode usb --read-only    a USB disk for the computer beside it",
   },
   parameters: {
     flags: {
       ...commonFlags,
       image: { kind: "parsed", parse: text, brief: "Name or id of the image", placeholder: "image" },
-      mode: { kind: "enum", values: BOOT_MODES, brief: "How the disk becomes the root", optional: true },
+      mode: { kind: "enum", values: BOOT_MODES, brief: MODE_BRIEF, optional: true },
       variant: { kind: "enum", values: SHIM_VARIANTS, brief: "Which shim", optional: true },
       ephemeral: {
         kind: "boolean",
         brief: "Begin with the image at each boot",
+        default: false,
+        withNegated: false,
+      },
+      "read-only": {
+        kind: "boolean",
+        brief: "Mode usb: the computer at the USB port cannot write",
         default: false,
         withNegated: false,
       },
@@ -116,6 +124,7 @@ const assign = buildCommand({
       ...(flags.mode && { mode: flags.mode }),
       ...(flags.variant && { variant: flags.variant }),
       persistent: !flags.ephemeral,
+      read_only: flags["read-only"],
       ...(customise && { customise }),
     };
     const [only] = pis;

@@ -12,7 +12,7 @@ import {
   SHIM_VARIANTS,
   type ShimVariant,
 } from "../../appliance/index.ts";
-import { addressRange, dataFlag, dataFolderOf, hostAndPort, port, text } from "../flags.ts";
+import { addressRange, dataFlag, dataFolderOf, hostAndPort, MODE_BRIEF, port, text } from "../flags.ts";
 import { LOG_FORMATS, type LogFormat } from "../logging.ts";
 import { runServer } from "../run-server.ts";
 import { selfCommand } from "../self.ts";
@@ -110,7 +110,7 @@ export const serveCommand = buildCommand({
         placeholder: "image",
         optional: true,
       },
-      mode: { kind: "enum", values: BOOT_MODES, brief: "How the disk becomes a Pi's root", default: "pivot" },
+      mode: { kind: "enum", values: BOOT_MODES, brief: MODE_BRIEF, default: "pivot" },
       variant: { kind: "enum", values: SHIM_VARIANTS, brief: "Which shim", default: "ethernet" },
       log: { kind: "enum", values: LOG_FORMATS, brief: "What is printed", default: "pretty" },
       "no-shim-build": {

@@ -2,6 +2,7 @@
 import { useState } from "preact/hooks";
 import { call, type Image, type Pi } from "../api.ts";
 import { ConfirmButton } from "../parts/confirm-button.tsx";
+import { How, howBody, type HowChoice } from "../parts/how.tsx";
 import { ProblemNote } from "../parts/problem-note.tsx";
 import { useAction } from "../parts/use-action.ts";
 import { images } from "../state.ts";
@@ -12,6 +13,7 @@ export function PiChoice({ pi }: { pi: Pi }) {
   const assigned = bootable.find(({ id }) => id === pi.assignment?.image);
   const [image, setImage] = useState<string>();
   const [persistent, setPersistent] = useState(pi.assignment?.persistent ?? true);
+  const [how, setHow] = useState<HowChoice>({});
   const [wishes, setWishes] = useState<Wishes>({});
   const action = useAction();
   const chosen = image ?? assigned?.id ?? bootable[0]?.id;
@@ -32,6 +34,7 @@ export function PiChoice({ pi }: { pi: Pi }) {
           await call("PUT", `${path}/assignment`, {
             image: chosen,
             persistent,
+            ...howBody(how, pi.assignment),
             ...(customise && { customise }),
           });
           setWishes({});
@@ -56,6 +59,7 @@ export function PiChoice({ pi }: { pi: Pi }) {
         />
         Keep what it writes
       </label>
+      <How choice={how} assigned={pi.assignment} onChange={setHow} />
       <Customise wishes={wishes} onChange={setWishes} />
       <div class="buttons">
         <button type="submit" disabled={action.busy}>

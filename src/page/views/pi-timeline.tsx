@@ -12,6 +12,7 @@ const STAGE_NAMES: Record<Step["stage"], string> = {
   network: "Network",
   parameters: "Choice",
   login: "Disk",
+  kexec: "Own kernel",
   root: "Root",
   handover: "System",
 };

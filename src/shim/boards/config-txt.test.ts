@@ -1,13 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { OVERLAYS } from "../overlays/overlays.ts";
 import { CMDLINES } from "./cmdline.ts";
-import { CONFIG_LINE_CHARS, CONFIG_ROWS, renderConfigTxt } from "./config-txt.ts";
+import { CONFIG_LINE_CHARS, CONFIG_ROWS, renderConfigTxt, USB_DEVICE_ROWS } from "./config-txt.ts";
 
 /** What a board of one section filter reads, as the firmware does: comments and other boards' sections left out. */
-function readBy(board: "pi3" | "pi4" | "pi5"): string[] {
+function readBy(board: "pi3" | "pi4" | "pi5", options = {}): string[] {
   const read: string[] = [];
   let section = "all";
-  for (const line of renderConfigTxt().split("\n")) {
+  for (const line of renderConfigTxt(options).split("\n")) {
     const filter = /^\[(\w+)\]$/.exec(line)?.[1];
     if (filter) section = filter;
     else if (line !== "" && !line.startsWith("#") && (section === "all" || section === board))
@@ -42,8 +42,18 @@ describe("config.txt", () => {
     expect(readBy("pi5")).toContain("dtoverlay=screen-pi5");
   });
 
+  test("makes a USB device of the port of Pi 4 in mode usb alone, and never of the controller that has Pi 3's Ethernet", () => {
+    const overlay = "dtoverlay=dwc2,dr_mode=peripheral";
+    expect(readBy("pi4", { usbDevice: true })).toContain(overlay);
+    expect(readBy("pi4")).not.toContain(overlay);
+    expect(readBy("pi5", { usbDevice: true })).toContain("dtoverlay=dwc2-pi5");
+    expect(readBy("pi3", { usbDevice: true }).join()).not.toContain("dwc2");
+  });
+
   test("names no overlay that the bundle lacks", () => {
-    const named = CONFIG_ROWS.flatMap(({ line }) => /^dtoverlay=([\w-]+)/.exec(line)?.[1] ?? []);
+    const named = [...CONFIG_ROWS, ...USB_DEVICE_ROWS].flatMap(
+      ({ line }) => /^dtoverlay=([\w-]+)/.exec(line)?.[1] ?? [],
+    );
     expect(named.filter((name) => !OVERLAYS.some((overlay) => overlay.name === name))).toEqual([]);
   });
 

@@ -49,11 +49,28 @@ export const CONFIG_ROWS = [
   { section: "pi5", line: "dtoverlay=screen-pi5", why: "as on Pi 3" },
 ] as const satisfies readonly ConfigRow[];
 
+/**
+ * What mode usb needs besides. The trees of Pi 4B and 400 have their USB-C port as a device anyway, with buffers that
+ * are too small for all endpoints; that of the CM4 has it as a host.
+ */
+export const USB_DEVICE_ROWS = [
+  {
+    section: "pi4",
+    line: "dtoverlay=dwc2,dr_mode=peripheral",
+    why: "the USB-C port is a disk for the computer there; also Pi 400 and CM4",
+  },
+  {
+    section: "pi5",
+    line: "dtoverlay=dwc2-pi5",
+    why: "the same port, which mainline's tree does not have; also Pi 500",
+  },
+] as const satisfies readonly ConfigRow[];
+
 /** config.txt for every board at once: sections of the firmware tell them apart. */
-export function renderConfigTxt(): string {
+export function renderConfigTxt({ usbDevice = false } = {}): string {
   const lines: string[] = ["# Written by pinetboot."];
   let section: ConfigRow["section"] = "all";
-  for (const row of CONFIG_ROWS) {
+  for (const row of usbDevice ? [...CONFIG_ROWS, ...USB_DEVICE_ROWS] : CONFIG_ROWS) {
     if (row.section !== section) lines.push("", `[${row.section}]`);
     section = row.section;
     lines.push(`# ${row.why}`, row.line);

@@ -1,6 +1,7 @@
 /** Our overlays for mainline device trees, which have none of the names that Raspberry Pi's overlays expect. */
 import type { Run } from "../support/run.ts";
 import disableBt from "./disable-bt.dts" with { type: "text" };
+import dwc2Pi5 from "./dwc2-pi5.dts" with { type: "text" };
 import dwc2 from "./dwc2.dts" with { type: "text" };
 import screenPi5 from "./screen-pi5.dts" with { type: "text" };
 import screen from "./screen.dts" with { type: "text" };
@@ -17,6 +18,7 @@ export const OVERLAYS = [
   { name: "dwc2", source: dwc2 },
   { name: "screen", source: screen },
   { name: "screen-pi5", source: screenPi5 },
+  { name: "dwc2-pi5", source: dwc2Pi5 },
 ] as const satisfies readonly OverlayRow[];
 
 /** Compiles one overlay to `outputPath` with this `dtc`. */
