@@ -2,6 +2,7 @@
  * Drives Debian's Chromium by Playwright. It runs under Node (Playwright does not speak to a browser from Bun):
  *   node browser.mjs FLOW URL [FILE]   prints what the flow saw as one line of JSON
  */
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 
@@ -9,6 +10,13 @@ const [flow, url, file] = process.argv.slice(2);
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 /** For one thing to appear, on a machine that is busy with other suites. */
 const PATIENCE_MS = 120_000;
+const COLOURS = {
+  1: "font-weight:700",
+  2: "opacity:.6",
+  31: "color:#ff8a80",
+  32: "color:#7bd88f",
+  33: "color:#f0bd5c",
+};
 const LATENESS_ROUNDS = 100;
 /** A boot in an emulated machine beside other suites. */
 const BOOT_MS = 240_000;
@@ -224,8 +232,9 @@ async function lateness() {
   return { took };
 }
 
-/** Every view as a picture into the folder FILE, wide and light, and the Pis also narrow and dark. */
+/** Every view as a picture, wide and light, and the Pis also narrow and dark; then what the terminal shows, which is in a file. */
 async function pictures() {
+  const { folder, screen } = JSON.parse(file);
   const wide = { viewport: { width: 1200, height: 760 }, colorScheme: "light" };
   const narrow = { viewport: { width: 390, height: 844 }, colorScheme: "dark", deviceScaleFactor: 2 };
   for (const { kind, options, views } of [
@@ -237,6 +246,7 @@ async function pictures() {
       await page.getByRole("link", { name: view, exact: true }).click();
       await page.getByRole("heading", { level: 1, name: view }).waitFor();
       if (view === "Disks") {
+        await page.getByText(/reads .*\/s, writes/).waitFor();
         await page.getByRole("button", { name: "New disk" }).click();
         await page.getByRole("heading", { name: "Your disk is ready" }).waitFor();
       }
@@ -244,8 +254,27 @@ async function pictures() {
         await page.getByRole("button", { name: "Look what is wrong" }).click();
         await page.getByRole("button", { name: "Look again" }).waitFor();
       }
-      await page.screenshot({ path: `${file}/page-${view.toLowerCase()}${kind}.png` });
+      await page.screenshot({
+        path: `${folder}/page-${view.toLowerCase()}${kind}.png`,
+        fullPage: view === "Pis",
+      });
     }
   }
+  await terminal(readFileSync(screen, "utf8"), `${folder}/watch.png`);
   return {};
+}
+
+/** Draws a terminal's text with its colours. */
+async function terminal(text, path) {
+  const escaped = text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+  const html = escaped
+    .replaceAll(/\u001b\[(\d+)m/g, (_, code) =>
+      code === "0" ? "</span>" : `<span style="${COLOURS[code]}">`,
+    )
+    .replaceAll(/\u001b\[[\d;?]*[A-Za-z]/g, "");
+  const page = await browser.newPage({ viewport: { width: 1000, height: 600 } });
+  await page.setContent(
+    `<pre style="display:inline-block;margin:0;padding:16px;background:#15181b;color:#e8ebee;font:14px/1.35 monospace">${html}</pre>`,
+  );
+  await page.locator("pre").screenshot({ path });
 }

@@ -23,6 +23,12 @@ export function PiCard({ pi }: { pi: Pi }) {
           <p class="facts">
             <code>{pi.serial ?? pi.mac ?? pi.key}</code>
             {pi.address && <> at {pi.address}</>}
+            {pi.assignment === null && (
+              <>
+                <br />
+                Its screen shows <strong class="code">{pi.code}</strong>
+              </>
+            )}
             <br />
             {agoWords(Date.parse(pi.last_seen), now.value)}
           </p>
