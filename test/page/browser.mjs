@@ -17,6 +17,8 @@ const COLOURS = {
   32: "color:#7bd88f",
   33: "color:#f0bd5c",
 };
+/** What a terminal's codes begin with. */
+const ESCAPE = "\u001b";
 const LATENESS_ROUNDS = 100;
 /** A boot in an emulated machine beside other suites. */
 const BOOT_MS = 240_000;
@@ -268,10 +270,10 @@ async function pictures() {
 async function terminal(text, path) {
   const escaped = text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
   const html = escaped
-    .replaceAll(/\u001b\[(\d+)m/g, (_, code) =>
+    .replaceAll(new RegExp(`${ESCAPE}\\[(\\d+)m`, "g"), (_, code) =>
       code === "0" ? "</span>" : `<span style="${COLOURS[code]}">`,
     )
-    .replaceAll(/\u001b\[[\d;?]*[A-Za-z]/g, "");
+    .replaceAll(new RegExp(`${ESCAPE}\\[[\\d;?]*[A-Za-z]`, "g"), "");
   const page = await browser.newPage({ viewport: { width: 1000, height: 600 } });
   await page.setContent(
     `<pre style="display:inline-block;margin:0;padding:16px;background:#15181b;color:#e8ebee;font:14px/1.35 monospace">${html}</pre>`,

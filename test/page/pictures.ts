@@ -94,5 +94,5 @@ async function watched(): Promise<string> {
     text += decoder.decode(bytes, { stream: true });
     if (text.includes("debian-12") && text.includes("DISKS IN USE")) void child.stdin.write("q");
   }
-  return text.slice(text.lastIndexOf("\u001b[H")).replace(/\u001b\[\?\d+[hl]/g, "");
+  return text.slice(text.lastIndexOf("\u001b[H"));
 }

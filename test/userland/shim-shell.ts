@@ -10,6 +10,9 @@ import { BUSYBOX_COMMANDS } from "../../src/shim/userland/tree.ts";
 
 const FOLDERS = ["bin", "proc", "sys", "dev", "run", "state", "keep/lease", "root", "lib"] as const;
 
+/** Catches a script that never ends. */
+const SCRIPT_MS = 60_000;
+
 export interface ShellResult {
   readonly exitCode: number;
   /** What the commands printed, as bytes: parameters may hold any. */
@@ -32,7 +35,9 @@ export class ShimShell {
     for (const [name, text] of Object.entries(INIT_PARTS)) writeFileSync(this.path(`lib/${name}`), text);
   }
 
+  /** Also ends what a script left running: a loop of init's spins when its folders are gone. */
   dispose(): void {
+    Bun.spawnSync([this.path("bin/busybox"), "pkill", "-KILL", "-f", `^${this.path("bin/sh")} `]);
     rmSync(this.dir, { recursive: true, force: true });
   }
 
@@ -77,6 +82,8 @@ export class ShimShell {
     const done = Bun.spawnSync([this.path("bin/sh"), "-c", [...head, script].join("\n")], {
       env: {},
       stdin: "ignore",
+      timeout: SCRIPT_MS,
+      killSignal: "SIGKILL",
     });
     return {
       exitCode: done.exitCode,
