@@ -1,6 +1,6 @@
 /** What the shim leaves in the target's /run, so that nobody there touches the interface of the root disk. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, readlinkSync } from "node:fs";
 import { describeWith } from "../support/tools.ts";
 import { ShimShell, type ShellResult } from "./shim-shell.ts";
 
@@ -25,7 +25,8 @@ describeWith(["busybox"], "the target's network managers", () => {
   const drop = (): string => read("run/systemd/system/dhcpcd.service.d/zz-pinetboot.conf");
 
   test("systemd-networkd leaves the interface unmanaged and unnamed, wired or wireless, and waits for nothing", () => {
-    expect(hints().errors).toBe("");
+    shell.write("root/usr/lib/systemd/systemd", "");
+    expect(hints("/usr/lib/systemd/systemd").errors).toBe("");
     const network = read("run/systemd/network/00-pinetboot.network");
     expect(network).toContain("MACAddress=dc:a6:32:01:02:03\nType=ether wlan\n\n[Link]\nUnmanaged=yes");
     expect(read("run/systemd/network/00-pinetboot.link")).toContain("NamePolicy=keep");
@@ -41,10 +42,28 @@ describeWith(["busybox"], "the target's network managers", () => {
     expect(conf).toContain("[global-dns-domain-*]\nservers=10.0.0.1,10.0.0.9");
   });
 
-  test("ifup believes that the interface is up, and ifdown does not know how to take it down", () => {
-    hints();
-    expect(read("run/network/ifstate")).toBe("eth0=pinetboot\n");
+  test("ifup believes that the interface is up, and ifdown leaves it out, beside what a person leaves out", () => {
+    shell.write("root/etc/default/networking", "#EXCLUDE_INTERFACES=\nEXCLUDE_INTERFACES='wlan1'\n");
+    shell.write("root/usr/lib/systemd/systemd", "");
+    expect(hints("/usr/lib/systemd/systemd").errors).toBe("");
+    expect(read("run/network/ifstate")).toBe("eth0=eth0\n");
     expect(read("run/ifstate")).toBe("eth0=eth0 1\n");
+    expect(read("run/pinetboot/networking")).toBe('EXCLUDE_INTERFACES="eth0 wlan1"\n');
+    const networking = read("run/systemd/system/networking.service.d/zz-pinetboot.conf");
+    expect(networking).toBe("[Service]\nEnvironmentFile=/run/pinetboot/networking\n");
+    expect(readlinkSync(shell.path("run/systemd/system/ifup@eth0.service"))).toBe("/dev/null");
+    expect(existsSync(shell.path("state/mounts"))).toBe(false);
+  });
+
+  test("ifupdown without systemd reads the same from its file of settings, through a mount", () => {
+    shell.write("root/etc/default/networking", "VERBOSE=no\n");
+    expect(hints().errors).toBe("");
+    expect(read("run/pinetboot/networking.view")).toMatch(
+      /^# .*\nVERBOSE=no\n\nEXCLUDE_INTERFACES="eth0"\n$/,
+    );
+    expect(read("state/mounts")).toMatch(
+      /^mount -o bind .*\/run\/pinetboot\/networking.view .*\/etc\/default\/networking\nmount -o remount,bind,ro /,
+    );
   });
 
   test("dhcpcd under systemd is started as its unit or the last change of it says, but not for the interface", () => {
@@ -64,10 +83,10 @@ describeWith(["busybox"], "the target's network managers", () => {
   test("dhcpcd elsewhere sees its own file with one more line, and the disk's file stays as it is", () => {
     shell.write("root/etc/dhcpcd.conf", "hostname\n");
     hints();
-    expect(read("run/pinetboot/dhcpcd.conf")).toMatch(/^# .*\ndenyinterfaces eth0\nhostname\n$/);
+    expect(read("run/pinetboot/dhcpcd.conf.view")).toMatch(/^# .*\ndenyinterfaces eth0\nhostname\n$/);
     expect(read("root/etc/dhcpcd.conf")).toBe("hostname\n");
     expect(read("state/mounts")).toMatch(
-      /^mount -o bind .*\/run\/pinetboot\/dhcpcd.conf .*\/etc\/dhcpcd.conf\nmount -o remount,bind,ro /,
+      /^mount -o bind .*\/run\/pinetboot\/dhcpcd.conf.view .*\/etc\/dhcpcd.conf\nmount -o remount,bind,ro /,
     );
   });
 
@@ -75,6 +94,12 @@ describeWith(["busybox"], "the target's network managers", () => {
     hints();
     expect(existsSync(shell.path("run/systemd/system/dhcpcd.service.d"))).toBe(false);
     expect(existsSync(shell.path("state/mounts"))).toBe(false);
+  });
+
+  test("a root without systemd is not taken for one that runs it", () => {
+    shell.write("root/lib/systemd/system/dhcpcd.service", "[Service]\nExecStart=/usr/sbin/dhcpcd -q -b\n");
+    expect(hints().errors).toBe("");
+    expect(existsSync(shell.path("run/systemd/system"))).toBe(false);
   });
 
   test("sysvinit's killall spares what keeps the disk alive", () => {

@@ -45,16 +45,28 @@ hint_network_manager() {
   } >"$RUN/NetworkManager/conf.d/00-pinetboot.conf"
 }
 
-# To ifup the interface is up already, to ifdown it is up by a description that is nowhere: both leave it. Debian's
-# ifupdown reads the first file, Alpine's (and busybox's) the second one; Alpine keeps its network at shutdown by itself.
+# ifup leaves an interface that it believes to be up: Debian's reads the first file, Alpine's (and busybox's) the second.
+# ifdown would take down what is up there: at shutdown, with the root still mounted. Debian's is told to leave the
+# interface out, also where a cable brings it up (ifup@); Alpine's keeps its network at shutdown by itself.
 hint_ifupdown() {
   mkdir -p "$RUN/network"
-  printf '%s=pinetboot\n' "$INTERFACE" >"$RUN/network/ifstate"
+  printf '%s=%s\n' "$INTERFACE" "$INTERFACE" >"$RUN/network/ifstate"
   printf '%s=%s 1\n' "$INTERFACE" "$INTERFACE" >"$RUN/ifstate"
+  hint_excluded=$(sed -n 's/^EXCLUDE_INTERFACES=//p' "$ROOT/etc/default/networking" 2>/dev/null | tail -n 1 | tr -d "\"'")
+  hint_exclude="EXCLUDE_INTERFACES=\"$INTERFACE${hint_excluded:+ $hint_excluded}\""
+  printf '%s\n' "$hint_exclude" >"$RUN/pinetboot/networking"
+  hint_unit networking <<HINT
+[Service]
+EnvironmentFile=/run/pinetboot/networking
+HINT
+  if hint_is_systemd; then
+    ln -sf /dev/null "$RUN/systemd/system/ifup@$INTERFACE.service"
+  else
+    hint_over etc/default/networking "$hint_exclude"
+  fi
 }
 
-# dhcpcd takes every interface and reads one file, on the target's disk. Under systemd its start gets one more flag;
-# elsewhere its file is seen with one more line, through a mount.
+# dhcpcd takes every interface and reads one file, on the target's disk. Under systemd its start gets one more flag.
 hint_dhcpcd() {
   for hint_name in dhcpcd dhcpcd5; do
     hint_start=$(hint_exec_start "$hint_name")
@@ -66,19 +78,29 @@ ExecStart=
 ExecStart=$hint_program --denyinterfaces $INTERFACE${hint_start#"$hint_program"}
 HINT
   done
-  case "$(root_resolve "$INIT")" in */systemd) return ;; esac
-  [ -f "$ROOT/etc/dhcpcd.conf" ] || return 0
-  {
-    printf '# pinetboot shows this file with the next line; umount /etc/dhcpcd.conf shows the real one.\n'
-    printf 'denyinterfaces %s\n' "$INTERFACE"
-    cat "$ROOT/etc/dhcpcd.conf"
-  } >"$RUN/pinetboot/dhcpcd.conf"
-  mount -o bind "$RUN/pinetboot/dhcpcd.conf" "$ROOT/etc/dhcpcd.conf" &&
-    mount -o remount,bind,ro "$ROOT/etc/dhcpcd.conf"
+  hint_is_systemd || hint_over etc/dhcpcd.conf "denyinterfaces $INTERFACE"
 }
 
-# hint_unit NAME: a drop-in for a service of systemd, from stdin, read after those that the target has.
+hint_is_systemd() {
+  case "$(root_resolve "$INIT")" in */systemd) ;; *) return 1 ;; esac
+}
+
+# hint_over FILE LINE: the target sees this file of its disk with one more line, through a mount. The line comes last,
+# as a shell reads it, but for dhcpcd, to which a later line belongs to what stands before it.
+hint_over() {
+  [ -f "$ROOT/$1" ] || return 0
+  hint_view=$RUN/pinetboot/${1##*/}.view
+  {
+    printf '# pinetboot shows this file with one more line (%s); umount /%s shows the real one.\n' "$2" "$1"
+    case "$1" in *.conf) printf '%s\n' "$2" && cat "$ROOT/$1" ;; *) cat "$ROOT/$1" && printf '\n%s\n' "$2" ;; esac
+  } >"$hint_view"
+  mount -o bind "$hint_view" "$ROOT/$1" && mount -o remount,bind,ro "$ROOT/$1"
+}
+
+# hint_unit NAME: a drop-in for a service of systemd, from stdin, read after those that the target has. Under another
+# init the folder must not be there: by it every program decides whether systemd runs.
 hint_unit() {
+  hint_is_systemd || return 0
   mkdir -p "$RUN/systemd/system/$1.service.d"
   cat >"$RUN/systemd/system/$1.service.d/zz-pinetboot.conf"
 }
