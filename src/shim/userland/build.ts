@@ -32,6 +32,7 @@ export async function buildInitramfs(options: InitramfsOptions): Promise<string>
   const tree = initramfsTree({
     busybox: await readFile(join(busyboxDir, "usr/bin/busybox")),
     font: await readFile(join(programs, "font")),
+    helpdisk: await readFile(join(programs, "helpdisk")),
     iscsid: await readFile(join(programs, "iscsid")),
     iscsistart: await readFile(join(programs, "iscsistart")),
     keep: await readFile(join(programs, "keep")),

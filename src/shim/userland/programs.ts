@@ -9,7 +9,7 @@ import { MuslCompiler } from "./musl.ts";
 import * as recipe from "./recipe.ts";
 import { C_SOURCES } from "./sources.ts";
 
-export const PROGRAM_NAMES = ["font", "iscsid", "iscsistart", "keep"] as const;
+export const PROGRAM_NAMES = ["font", "helpdisk", "iscsid", "iscsistart", "keep"] as const;
 export type ProgramName = (typeof PROGRAM_NAMES)[number];
 
 export interface ProgramsOptions {
@@ -86,6 +86,7 @@ async function compileAll(
   const links: readonly (readonly [ProgramName, readonly Job[]])[] = [
     ["iscsid", [...theirs(["usr/iscsid.c"]), ...common]],
     ["iscsistart", [...theirs(["usr/iscsistart.c"]), ...common]],
+    ["helpdisk", ours(["helpdisk.c"])],
     ["keep", ours(["keep.c"])],
     ["font", ours(["font.c"])],
   ];

@@ -6,21 +6,28 @@ import libkmodHeader from "./c/include/libkmod.h" with { type: "text" };
 import libmountHeader from "./c/include/libmount/libmount.h" with { type: "text" };
 import evpHeader from "./c/include/openssl/evp.h" with { type: "text" };
 import randHeader from "./c/include/openssl/rand.h" with { type: "text" };
+import helpdisk from "./c/helpdisk.c" with { type: "text" };
 import keep from "./c/keep.c" with { type: "text" };
 import logLines from "./c/log-lines.c" with { type: "text" };
 import addressKeeper from "./init/address-keeper.sh" with { type: "text" };
 import bootconfAwk from "./init/bootconf.awk" with { type: "text" };
 import cmdlineAwk from "./init/cmdline.awk" with { type: "text" };
 import cmdline from "./init/cmdline.sh" with { type: "text" };
+import cpus from "./init/cpus.sh" with { type: "text" };
 import dhcpClient from "./init/dhcp-client.sh" with { type: "text" };
 import dhcpEvent from "./init/dhcp-event.sh" with { type: "text" };
 import eeprom from "./init/eeprom.sh" with { type: "text" };
+import gadget from "./init/gadget.sh" with { type: "text" };
 import handover from "./init/handover.sh" with { type: "text" };
 import init from "./init/init.sh" with { type: "text" };
 import interfaceName from "./init/interface-name.sh" with { type: "text" };
 import keepTmpfs from "./init/keep.sh" with { type: "text" };
+import kexec from "./init/kexec.sh" with { type: "text" };
+import helpDisk from "./init/help-disk.sh" with { type: "text" };
+import helpSteps from "./init/help-steps.sh" with { type: "text" };
 import login from "./init/login.sh" with { type: "text" };
 import machine from "./init/machine.sh" with { type: "text" };
+import mode from "./init/mode.sh" with { type: "text" };
 import network from "./init/network.sh" with { type: "text" };
 import parameters from "./init/parameters.sh" with { type: "text" };
 import partitions from "./init/partitions.sh" with { type: "text" };
@@ -32,6 +39,7 @@ import say from "./init/say.sh" with { type: "text" };
 import screenAwk from "./init/screen.awk" with { type: "text" };
 import screen from "./init/screen.sh" with { type: "text" };
 import targetHints from "./init/target-hints.sh" with { type: "text" };
+import usb from "./init/usb.sh" with { type: "text" };
 import values from "./init/values.sh" with { type: "text" };
 
 /** C files and the headers that stand in for libraries, by path below the compiler's working folder. */
@@ -39,6 +47,7 @@ export const C_SOURCES: Readonly<Record<string, string>> = {
   "absent-features.c": absentFeatures,
   "chap-digests.c": chapDigests,
   "font.c": font,
+  "helpdisk.c": helpdisk,
   "keep.c": keep,
   "log-lines.c": logLines,
   "include/libkmod.h": libkmodHeader,
@@ -56,14 +65,20 @@ export const INIT_PARTS: Readonly<Record<string, string>> = {
   "bootconf.awk": bootconfAwk,
   "cmdline.awk": cmdlineAwk,
   "cmdline.sh": cmdline,
+  "cpus.sh": cpus,
   "dhcp-client.sh": dhcpClient,
   "dhcp-event.sh": dhcpEvent,
   "eeprom.sh": eeprom,
+  "gadget.sh": gadget,
   "handover.sh": handover,
   "interface-name.sh": interfaceName,
   "keep.sh": keepTmpfs,
+  "help-disk.sh": helpDisk,
+  "help-steps.sh": helpSteps,
+  "kexec.sh": kexec,
   "login.sh": login,
   "machine.sh": machine,
+  "mode.sh": mode,
   "network.sh": network,
   "parameters.sh": parameters,
   "partitions.sh": partitions,
@@ -75,5 +90,6 @@ export const INIT_PARTS: Readonly<Record<string, string>> = {
   "screen.awk": screenAwk,
   "screen.sh": screen,
   "target-hints.sh": targetHints,
+  "usb.sh": usb,
   "values.sh": values,
 };

@@ -13,6 +13,8 @@ handover() {
     target_hints
     target_resolv_conf
   } 2>"$STATE/hints.error"
+  cpus_bring_up
+  help_disk_remove
   say handover ok "starting $INIT from $DEV/$PARTITION"
   report_finish "$REPORT_PATIENCE_SECONDS"
   screen_close

@@ -1,5 +1,5 @@
 #!/bin/busybox sh
-# PID 1 of the boot shim: network, parameters, login, root, handover. Each stage is a function in a file of its own;
+# PID 1 of the boot shim: network, parameters, login, and by the mode root and handover, kexec, or usb. Each stage is a function in a file of its own;
 # this loop only decides where to go on: after a failure from the network on, which costs nothing when it is up, and
 # asks anew which disk is wanted. It never ends but by switch_root.
 
@@ -26,12 +26,19 @@ export PATH LC_ALL=C
 . "$LIB"/root-path.sh
 . "$LIB"/parameters.sh
 . "$LIB"/login.sh
+. "$LIB"/mode.sh
+. "$LIB"/cpus.sh
 . "$LIB"/partitions.sh
 . "$LIB"/root.sh
 . "$LIB"/target-hints.sh
 . "$LIB"/resolv-conf.sh
 . "$LIB"/eeprom.sh
 . "$LIB"/handover.sh
+. "$LIB"/kexec.sh
+. "$LIB"/gadget.sh
+. "$LIB"/help-steps.sh
+. "$LIB"/help-disk.sh
+. "$LIB"/usb.sh
 
 # Seconds between a failure and the next try: long enough to read the words, short enough not to keep anybody waiting.
 RETRY_SECONDS=10
@@ -56,16 +63,21 @@ eeprom_update
 
 stage=network
 while :; do
+  [ "$stage" != mode ] || stage=$(mode_stage)
   case "$stage" in
     network) run=network_up good=parameters bad=network ;;
     parameters) run=parameters_get good=login bad=network ;;
-    login) run=login_target good=root bad=network ;;
+    login) run=login_target good=mode bad=network ;;
+    kexec) run=kexec_mode good=network bad=network ;;
+    usb) run=usb_mode good=network bad=network ;;
     root) run=root_mount good=handover bad=network ;;
     handover) run=handover good=handover bad=network ;;
   esac
   if "$run" "$@"; then
+    help_after_success "$stage"
     stage=$good
   else
+    help_after_failure "$stage"
     retry_after_failure "$RETRY_SECONDS"
     stage=$bad
   fi

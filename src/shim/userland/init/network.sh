@@ -56,7 +56,13 @@ network_wait_for_link() {
   done
 }
 
+# No failure, for the wait goes on; but help is what a person with this Pi in hand may want.
 network_say_no_link() {
+  network_say_what_is_missing
+  help_waits network
+}
+
+network_say_what_is_missing() {
   if [ -n "$(network_interfaces)" ]; then
     say network progress "no link on $(network_interfaces | tr '\n' ' ')after ${network_waited} s" \
       "check the cable and the switch"

@@ -109,7 +109,8 @@ parameters_check() {
     parameter_is_made_of iscsi.target '*[!0-9A-Za-z.:-]*' "an iSCSI name" &&
     parameter_is_number iscsi.port 1 65535 &&
     parameter_is_number iscsi.lun 0 16383 &&
-    parameter_is_supported_mode
+    parameter_is_supported_mode &&
+    parameter_is_switch usb.readonly
 }
 
 # parameter_is_made_of KEY PATTERN_OF_WRONG_ONES WHAT
@@ -132,8 +133,16 @@ parameter_is_number() {
 
 parameter_is_supported_mode() {
   case "$(parameter iscsi.mode)" in
-    '' | pivot) ;;
-    *) parameter_is_wrong iscsi.mode "a boot mode of this shim (pivot)" ;;
+    '' | pivot | kexec | usb) ;;
+    *) parameter_is_wrong iscsi.mode "a boot mode (pivot, kexec or usb)" ;;
+  esac
+}
+
+# parameter_is_switch KEY: 1 or 0; an absent one is fine.
+parameter_is_switch() {
+  case "$(parameter "$1")" in
+    '' | 0 | 1) ;;
+    *) parameter_is_wrong "$1" "1 or 0" ;;
   esac
 }
 

@@ -5,6 +5,9 @@ WORDS_EVERY_SECONDS=15
 # Waits look for their end this often: a boot has several of them in a row.
 POLLS_PER_SECOND=5
 
+# A Pi that waits for weeks must not fill its memory with what it said: twice so many lines at most.
+SAY_KEPT_LINES=500
+
 poll_pause() {
   sleep 0.2
 }
@@ -28,6 +31,7 @@ say() {
   say_fix=$(one_line "$4")
   say_line "stage=$1 state=$2 $say_detail${say_fix:+ - $say_fix}"
   screen_say "$1" "$2" "$say_detail" "$say_fix"
+  say_keep "$1" "$2" "$say_detail" "$say_fix"
   report "$1" "$2" "$say_detail" "$say_fix"
 }
 
@@ -35,6 +39,20 @@ say_line() {
   for console in $CONSOLES; do
     printf '[pinetboot] %s\n' "$1" >>"$console" 2>/dev/null || : # a console that went away must not stop the boot
   done
+}
+
+# Keeps what was said, for the help disk: $STATE/log with seconds since the start, and the latest failure.
+say_keep() {
+  say_uptime=
+  read -r say_uptime _ 2>/dev/null <"$PROC/uptime"
+  printf '%8s %s %s: %s%s\n' "$say_uptime" "$1" "$2" "$3" "${4:+ - $4}" >>"$STATE/log"
+  [ "$2" != fail ] || printf '%s\n' "$1" "$3" "$4" >"$STATE/failed"
+  say_kept=$((${say_kept:-0} + 1))
+  [ $((say_kept % SAY_KEPT_LINES)) != 0 ] || say_forget
+}
+
+say_forget() {
+  tail -n "$SAY_KEPT_LINES" "$STATE/log" >"$STATE/log.new" && mv "$STATE/log.new" "$STATE/log"
 }
 
 # say_once KEY STAGE STATE DETAIL [FIX]: says it, unless the last thing said under KEY was the same.

@@ -33,9 +33,10 @@ values_from_lines() {
 values_known() {
   case "$1" in
     iscsi.ip | iscsi.port | iscsi.target | iscsi.lun | iscsi.mode) ;;
+    usb.readonly) ;;
     iscsi.initiator | iscsi.username | iscsi.password) ;;
     pinetboot.server | pinetboot.eeprom | ip | init | ro | rw | rootfstype | rootflags) ;;
-    state | clock | server | message | choose) ;;
+    state | clock | server | message | choose | image) ;;
     *) return 1 ;;
   esac
 }
