@@ -2,7 +2,16 @@
  * Runs functions of the shim's init under busybox's shell on this machine: its /proc, /sys, /dev and state are folders
  * of the test, and its commands are those that the initramfs has, no others.
  */
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { INIT_PARTS } from "../../src/shim/userland/sources.ts";
@@ -37,7 +46,8 @@ export class ShimShell {
 
   /** Also ends what a script left running: a loop of init's spins when its folders are gone. */
   dispose(): void {
-    Bun.spawnSync([this.path("bin/busybox"), "pkill", "-KILL", "-f", `^${this.path("bin/sh")} `]);
+    for (const process of readdirSync("/proc").filter((name) => /^\d+$/.test(name)))
+      if (commandLine(process).startsWith(`${this.path("bin/sh")}\0`)) kill(Number(process));
     rmSync(this.dir, { recursive: true, force: true });
   }
 
@@ -92,5 +102,22 @@ export class ShimShell {
       said: readFileSync(this.path("console"), "utf8"),
       errors: done.stderr.toString("utf8"),
     };
+  }
+}
+
+/** Empty for a process that has ended meanwhile. */
+function commandLine(process: string): string {
+  try {
+    return readFileSync(`/proc/${process}/cmdline`, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+function kill(id: number): void {
+  try {
+    process.kill(id, "SIGKILL");
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
   }
 }
