@@ -22,7 +22,18 @@ const ESCAPE = "\u001b";
 const LATENESS_ROUNDS = 100;
 /** A boot in an emulated machine beside other suites. */
 const BOOT_MS = 240_000;
-const FLOWS = { views, newDisk, choose, addAndKeep, reconnect, twoBrowsers, firstBoot, lateness, pictures };
+const FLOWS = {
+  views,
+  newDisk,
+  choose,
+  addAndKeep,
+  reconnect,
+  twoBrowsers,
+  firstBoot,
+  many,
+  lateness,
+  pictures,
+};
 
 const browser = await chromium.launch({
   executablePath: "/usr/bin/chromium",
@@ -279,4 +290,27 @@ async function terminal(text, path) {
     `<pre style="display:inline-block;margin:0;padding:16px;background:#15181b;color:#e8ebee;font:14px/1.35 monospace">${html}</pre>`,
   );
   await page.locator("pre").screenshot({ path });
+}
+
+/** A name and a group for one of two Pis; then the group is told to blink, and all get an image. */
+async function many() {
+  const { page, errors } = await open();
+  const card = page.getByRole("article").filter({ hasText: "Pi 400" });
+  await card.getByText("Name, group, LED").click();
+  await card.getByLabel("Name", { exact: true }).fill("bench <1>");
+  await card.getByLabel("Group", { exact: true }).fill("lab");
+  await card.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("heading", { level: 3, name: "bench <1>" }).waitFor();
+  await page.getByText("Many at once").click();
+  const panel = page.locator("details.panel");
+  const results = panel.getByRole("status");
+  await panel.getByLabel("Which").selectOption({ label: "group lab" });
+  await panel.getByRole("button", { name: "Blink" }).click();
+  await results.waitFor();
+  const blinked = await results.getByRole("listitem").allInnerTexts();
+  await panel.getByLabel("Which").selectOption({ label: "all Pis" });
+  await panel.getByLabel("Image for many").selectOption({ label: "tiny" });
+  await panel.getByRole("button", { name: /^Boot it on/ }).click();
+  await results.getByText("Boots").first().waitFor();
+  return { blinked, assigned: await results.getByText("Boots").count(), errors };
 }

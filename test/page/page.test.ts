@@ -111,6 +111,34 @@ describeWith(["node", "chromium", "qemu-io"], "the page", () => {
   );
 
   test(
+    "a Pi gets a name and a group; a group is told to blink, and all get an image, in one go each",
+    async () => {
+      for (const [serial, model] of [
+        ["1000000000000400", "Raspberry Pi 400 Rev 1.0"],
+        ["1000000000000005", "Raspberry Pi 5 Model B Rev 1.0"],
+      ]) {
+        const question = new AbortController();
+        const asked = fetch(
+          `http://${server.ready.report}/v1/parameters?serial=${serial}&boot=b1&model=${encodeURIComponent(model ?? "")}`,
+          { signal: question.signal },
+        ).catch(() => undefined);
+        await server.step(({ pi, stage }) => pi === serial?.slice(-8) && stage === "parameters");
+        question.abort();
+        await asked;
+      }
+      const Seen = z.object({
+        blinked: z.array(z.string()),
+        assigned: z.number(),
+        errors: z.array(z.string()),
+      });
+      const seen = await drive("many", Seen);
+      expect(seen).toMatchObject({ assigned: 3, errors: [] });
+      expect(seen.blinked).toEqual([expect.stringMatching(/^bench <1>: /)]);
+    },
+    FLOW_MS,
+  );
+
+  test(
     "what one person does another sees at once, but for the secret",
     async () => {
       const seen = await drive(

@@ -8,7 +8,8 @@ const ROOT = join(import.meta.dir, "../..");
 /** The program from source. */
 export const SOURCE: readonly string[] = [process.execPath, join(ROOT, "src/cli/main.ts")];
 
-const READY_MS = 20_000;
+/** Catches a hang: a machine that is busy with other suites may take its time. */
+const READY_MS = 60_000;
 
 /** The services on loopback alone, on any ports; no DHCP, and nothing is built. */
 export const LOOPBACK_FLAGS: readonly string[] =
@@ -178,7 +179,7 @@ export class TestServer {
   }
 
   /** Resolves with the first step, past ones included, that the condition holds for. */
-  async step(holds: (step: Step) => boolean, timeoutMs = 10_000): Promise<Step> {
+  async step(holds: (step: Step) => boolean, timeoutMs = 30_000): Promise<Step> {
     const { promise, resolve, reject } = Promise.withResolvers<Step>();
     const look = (): void => {
       const found = this.#steps.find(holds);

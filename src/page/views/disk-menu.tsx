@@ -5,7 +5,7 @@ import { ConfirmButton } from "../parts/confirm-button.tsx";
 import { ProblemNote } from "../parts/problem-note.tsx";
 import { useAction } from "../parts/use-action.ts";
 
-export function DiskMenu({ session }: { session: Session }) {
+export function DiskMenu({ session, title = "More" }: { session: Session; title?: string }) {
   const [name, setName] = useState("");
   const action = useAction();
   const path = `/sessions/${session.id}`;
@@ -18,7 +18,7 @@ export function DiskMenu({ session }: { session: Session }) {
   const named = name === "" ? {} : { name };
   return (
     <details class="menu">
-      <summary>More</summary>
+      <summary>{title}</summary>
       <label>
         Name
         <input

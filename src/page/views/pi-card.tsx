@@ -4,13 +4,16 @@ import { bootOf } from "../../appliance/boot/timeline.ts";
 import { agoWords } from "../model/words.ts";
 import { Board } from "../parts/board.tsx";
 import { Throughput } from "../parts/throughput.tsx";
-import { events, now } from "../state.ts";
+import { events, now, sessions } from "../state.ts";
+import { DiskMenu } from "./disk-menu.tsx";
 import { PiChoice } from "./pi-choice.tsx";
+import { PiNames } from "./pi-names.tsx";
 import { PiTimeline } from "./pi-timeline.tsx";
 
 export function PiCard({ pi }: { pi: Pi }) {
   const own = events.value.filter((event) => event.pi === pi.key);
   const boot = bootOf(own);
+  const disks = sessions.value.filter(({ id }) => pi.sessions.includes(id));
   return (
     <article
       class={`card ${boot.failure ? "failed" : boot.done ? "up" : ""}`}
@@ -19,8 +22,15 @@ export function PiCard({ pi }: { pi: Pi }) {
       <div class="card-head">
         <Board model={pi.model} />
         <div>
-          <h3 id={`pi-${pi.key}`}>{pi.model ?? "Raspberry Pi"}</h3>
+          <h3 id={`pi-${pi.key}`}>{pi.label ?? pi.model ?? "Raspberry Pi"}</h3>
           <p class="facts">
+            {pi.label !== null && (
+              <>
+                {pi.model ?? "Raspberry Pi"}
+                <br />
+              </>
+            )}
+            {pi.group !== null && <span class="group">{pi.group}</span>}
             <code>{pi.serial ?? pi.mac ?? pi.key}</code>
             {pi.address && <> at {pi.address}</>}
             {pi.assignment === null && (
@@ -42,6 +52,10 @@ export function PiCard({ pi }: { pi: Pi }) {
           Switch it off and on.
         </p>
       )}
+      <PiNames pi={pi} listens={!boot.done} />
+      {disks.map((session) => (
+        <DiskMenu key={session.id} session={session} title="Its disk" />
+      ))}
       <PiChoice pi={pi} />
     </article>
   );

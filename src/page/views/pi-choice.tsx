@@ -59,22 +59,15 @@ export function PiChoice({ pi }: { pi: Pi }) {
         />
         Keep what it writes
       </label>
-      <How choice={how} assigned={pi.assignment} onChange={setHow} />
+      <details class="menu">
+        <summary>How it boots</summary>
+        <How choice={how} assigned={pi.assignment} onChange={setHow} />
+      </details>
       <Customise wishes={wishes} onChange={setWishes} />
       <div class="buttons">
         <button type="submit" disabled={action.busy}>
           {pi.assignment ? "Change" : "Boot this"}
         </button>
-        {pi.sessions.length > 0 && (
-          <ConfirmButton
-            label="Begin again"
-            question="Throw away what it wrote?"
-            disabled={action.busy}
-            onConfirm={() =>
-              action.run(() => Promise.all(pi.sessions.map((id) => call("POST", `/sessions/${id}/reset`))))
-            }
-          />
-        )}
         <ConfirmButton
           label="Forget"
           question="Forget it and its disk?"

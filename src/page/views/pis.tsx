@@ -1,5 +1,6 @@
 /** A live card for each Pi. */
 import { pis } from "../state.ts";
+import { ManyPis } from "./many-pis.tsx";
 import { PiCard } from "./pi-card.tsx";
 
 export function PisView() {
@@ -9,6 +10,7 @@ export function PisView() {
     <>
       <h1>Pis</h1>
       {pis.value.length === 0 && <NoPis />}
+      {pis.value.length > 1 && <ManyPis />}
       {waiting.length > 0 && (
         <section aria-labelledby="waiting">
           <h2 id="waiting">Waiting for a choice</h2>
