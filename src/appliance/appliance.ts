@@ -9,6 +9,8 @@ import { WaitingRoom } from "./boot/hold.ts";
 import { Copies } from "./copies/copies.ts";
 import { CopyJobs } from "./copies/jobs.ts";
 import { Customiser } from "./customise/customiser.ts";
+import { EepromService } from "./eeprom/service.ts";
+import { EepromStore } from "./eeprom/store.ts";
 import { EventLog } from "./events.ts";
 import { ImageJobs } from "./images/jobs.ts";
 import { Consoles } from "./consoles.ts";
@@ -43,6 +45,7 @@ export interface Appliance {
   readonly pis: PiService;
   readonly registry: PiRegistry;
   readonly customiser: Customiser;
+  readonly eeprom: EepromService;
   readonly imports: ImageJobs;
   readonly keys: Keys;
   readonly once: OncePerKey;
@@ -93,12 +96,26 @@ export async function openAppliance({ dataFolder, purpose }: ApplianceOptions): 
       preparers: [customiser.prepare],
     });
     const registry = new PiRegistry(database.sqlite);
+    const eepromStore = new EepromStore(database.sqlite);
     registry.onTrouble = (detail) => events.emit({ stage: "server", state: "fail", detail });
     registry.onJoin = (from, to) => {
       sessions.movePi(from, to);
       customiser.movePi(from, to);
       consoles.movePi(from, to);
+      eepromStore.movePi(from, to);
     };
+    const pis = new PiService({
+      registry,
+      sessions,
+      life,
+      library,
+      events,
+      customiser,
+      consoles,
+      orders,
+      waiting,
+      eeprom: eepromStore,
+    });
     const imports = new ImageJobs(library, events);
     const copyJobs = new CopyJobs(events);
     const copies = new Copies({ jobs: copyJobs, library, sessions, life, disks, folder, garbage });
@@ -124,16 +141,12 @@ export async function openAppliance({ dataFolder, purpose }: ApplianceOptions): 
       copyJobs,
       registry,
       customiser,
-      pis: new PiService({
-        registry,
-        sessions,
-        life,
-        library,
+      pis,
+      eeprom: new EepromService({
+        store: eepromStore,
         events,
-        customiser,
-        consoles,
-        orders,
-        waiting,
+        firmwareFolder: paths.firmware,
+        find: (name) => pis.get(name),
       }),
       imports,
       keys: new Keys(database.sqlite),

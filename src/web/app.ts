@@ -12,6 +12,7 @@ import { customiseRoutes } from "./routes/customise.ts";
 import { doctorRoutes } from "./routes/doctor.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { eepromRoutes } from "./routes/eeprom.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { importRoutes } from "./routes/imports.ts";
@@ -100,6 +101,7 @@ export function apiRoutes(context: ApiContext) {
     .route("/api", customiseRoutes(context))
     .route("/api", piActionRoutes(context))
     .route("/api", piRoutes(context))
+    .route("/api", eepromRoutes(context))
     .route("/api", keyRoutes(context))
     .route("/api", eventRoutes(context, streams))
     .route("/api", healthRoutes(context))

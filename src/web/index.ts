@@ -22,4 +22,5 @@ export {
 export { SnapshotSchema } from "./session-schemas.ts";
 export { CustomiseSchema, CustomisedSchema } from "./customise-schemas.ts";
 export { type ApiServer, listenTcp, listenUnix } from "./server.ts";
+export { EepromSchema } from "./routes/eeprom.ts";
 export { CollectedSchema, HistorySchema, JobSchema, StorageSchema } from "./storage-schemas.ts";

@@ -1,10 +1,11 @@
 /** What a shim may say to the boot endpoint, checked: everything here comes from whoever is on the LAN. */
+import { type BootloaderRecord, CONFIG_MAX_CHARS } from "../eeprom/record.ts";
 import { cleanText } from "../events.ts";
 import { type BootStage, isBootStage, isStageState, type StageState } from "../stages.ts";
 
 /** A query or a form of the shim's has some 300 bytes; failures carry a few lines of words. */
 export const BODY_MAX_BYTES = 4096;
-/** A piece of the kernel's log, which the shim sends once a second at most. */
+/** A piece of the kernel's log, which the shim sends once a second at most; its bootloader's 4 KiB of settings in a form. */
 export const CONSOLE_BODY_MAX_BYTES = 16_384;
 const MODEL_MAX_CHARS = 64;
 
@@ -46,4 +47,17 @@ export function parseReport(words: URLSearchParams): Report | undefined {
   if (!isBootStage(stage) || !isStageState(state)) return undefined;
   const fix = cleanText(words.get("fix") ?? "");
   return { stage, state, detail: cleanText(words.get("detail") ?? ""), fix: fix === "" ? null : fix };
+}
+
+/** What a shim says of the bootloader that started it, as of `now` (Unix milliseconds); undefined when it is too long. */
+export function parseBootloader(words: URLSearchParams, now: number): BootloaderRecord | undefined {
+  const config = (words.get("config") ?? "").replaceAll("\r\n", "\n").trim();
+  const written = words.get("written") ?? "";
+  if (config.length > CONFIG_MAX_CHARS) return undefined;
+  return {
+    // It goes to terminals, and into another EEPROM: lines of printable text.
+    config: config === "" ? "" : `${config.replaceAll(/[^\x20-\x7e\n\t]/g, "?")}\n`,
+    writtenAt: /^\d{1,10}$/.test(written) ? Number(written) : null,
+    seenAt: now,
+  };
 }

@@ -32,6 +32,8 @@ export interface EepromWish {
 }
 
 export interface EepromView {
+  /** The Pi's. */
+  readonly key: string;
   readonly bootloader: BootloaderRecord | undefined;
   readonly offer: EepromOffer | undefined;
 }
@@ -55,7 +57,7 @@ export class EepromService {
   }
 
   /** Throws "not-found" for an unknown Pi. */
-  view(name: string): EepromView & { readonly key: string } {
+  view(name: string): EepromView {
     const { key } = this.#parts.find(name);
     return { key, bootloader: this.#parts.store.bootloader(key), offer: this.#parts.store.offer(key) };
   }
@@ -75,6 +77,8 @@ export class EepromService {
       );
     const files = await firmwareFor(firmwareFolder, chipOf(pi));
     const known = store.bootloader(pi.key);
+    // A shim that could not read the settings says none.
+    const current = known?.config === "" ? undefined : known?.config;
     const source = wish.netconsole === true ? linkLocalOf(pi.key) : null;
     // The bootloader takes only what is newer than itself.
     const seconds = Math.max(signatureTime(), (known?.writtenAt ?? 0) + 1);
@@ -84,13 +88,13 @@ export class EepromService {
         bootOrder: wish.bootOrder,
         netconsole: wish.netconsole === undefined ? undefined : source && netconsoleFrom(source),
       },
-      { current: known?.config, seconds },
+      { current, seconds },
     );
     const offer: EepromOffer = {
       state: "offered",
       bootOrder: bootconfGet(update.bootconf, "BOOT_ORDER") ?? null,
       netconsoleSource: source,
-      keepsSettings: known !== undefined,
+      keepsSettings: current !== undefined,
       seconds,
       changedAt: Date.now(),
     };
@@ -176,14 +180,6 @@ export class EepromService {
   /** Whether any firmware was told to send its log. */
   get hasNetconsole(): boolean {
     return this.#parts.store.netconsoleSources().size > 0;
-  }
-
-  movePi(from: string, to: string): void {
-    this.#parts.store.movePi(from, to);
-  }
-
-  forget(pi: string): void {
-    this.#parts.store.remove(pi);
   }
 }
 

@@ -4,6 +4,7 @@ import type { PiOrder, PiOrders } from "../boot/orders.ts";
 import type { Consoles } from "../consoles.ts";
 import type { ImageLibrary } from "../../images/library.ts";
 import type { Customiser } from "../customise/customiser.ts";
+import type { EepromStore } from "../eeprom/store.ts";
 import { ApplianceError } from "../errors.ts";
 import type { ApplianceEvent, EventLog } from "../events.ts";
 import type { SessionLife } from "../sessions/life.ts";
@@ -32,6 +33,7 @@ export interface PiServiceParts {
   readonly consoles: Consoles;
   readonly orders: PiOrders;
   readonly waiting: WaitingRoom;
+  readonly eeprom: EepromStore;
 }
 
 export class PiService {
@@ -121,6 +123,7 @@ export class PiService {
     this.#parts.registry.forget(key);
     this.#parts.customiser.set("pi", key, undefined);
     this.#parts.consoles.forget(key);
+    this.#parts.eeprom.remove(key);
     this.onChange();
   }
 

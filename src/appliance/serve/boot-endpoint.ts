@@ -5,12 +5,14 @@
  *                                                         while the Pi's screen (seen) says something else
  *   POST /v1/report  (form: serial mac boot stage state detail fix)   -> 204
  *   POST /v1/console?serial=&mac=&boot=  (text: what came on its console since)   -> 204
+ *   POST /v1/bootloader  (form: serial mac boot written config)   -> 204
  */
 import { hostname as computerName } from "node:os";
 import {
   type Caller,
   BODY_MAX_BYTES,
   CONSOLE_BODY_MAX_BYTES,
+  parseBootloader,
   parseCaller,
   parseReport,
 } from "../boot/requests.ts";
@@ -24,6 +26,7 @@ import { type Assignment, piCode, type PiRecord } from "../pis/record.ts";
 import type { BootPlan } from "../decide.ts";
 import { toApplianceError } from "../errors-of-floors.ts";
 import type { Consoles } from "../consoles.ts";
+import type { EepromService } from "../eeprom/service.ts";
 import type { EventLog } from "../events.ts";
 import { piInitiatorName } from "../ids.ts";
 import {
@@ -52,6 +55,7 @@ export interface BootEndpointOptions {
   readonly director: Director;
   readonly sessions: SessionService;
   readonly events: EventLog;
+  readonly eeprom: EepromService;
   readonly waiting: WaitingRoom;
   /** The page as other machines see it; undefined while it is not served. */
   readonly pageUrl: () => string | undefined;
@@ -91,6 +95,8 @@ export function startBootEndpoint(options: BootEndpointOptions): BootEndpoint {
         return takeReport(options, reports, request, remote);
       if (request.method === "POST" && url.pathname === "/v1/console")
         return takeConsole(options, consoles, request, url, remote);
+      if (request.method === "POST" && url.pathname === "/v1/bootloader")
+        return takeBootloader(options, reports, request, remote);
       return new Response("not found\n", { status: 404 });
     },
     error: () => new Response("the server failed; see its log\n", { status: 500 }),
@@ -247,6 +253,22 @@ async function takeConsole(
   const said = await request.text();
   const { pi } = director.directShim({ ...caller, address: remote });
   if (pi) consoles.add(pi.key, "shim", said);
+  return new Response(null, { status: 204 });
+}
+
+async function takeBootloader(
+  { director, eeprom }: BootEndpointOptions,
+  limit: RateLimit,
+  request: Request,
+  remote: string,
+): Promise<Response> {
+  if (!limit.take(remote)) return new Response("too many reports\n", { status: 429 });
+  const words = new URLSearchParams(await request.text());
+  const caller = parseCaller(words);
+  const bootloader = parseBootloader(words, Date.now());
+  if (!caller || !bootloader) return new Response("that is no report\n", { status: 400 });
+  const { pi } = director.directShim({ ...caller, address: remote });
+  if (pi) eeprom.report(pi.key, bootloader);
   return new Response(null, { status: 204 });
 }
 

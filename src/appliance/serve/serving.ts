@@ -6,6 +6,9 @@ import type { ShimBundle } from "../../shim/index.ts";
 import type { Appliance } from "../appliance.ts";
 import { Director, type BootPolicyOptions } from "../boot/director.ts";
 import { type ApplianceError, wordsOf } from "../errors.ts";
+import { NetconsoleKeeper } from "../netconsole/keeper.ts";
+import { listenNetconsole } from "../netconsole/listener.ts";
+import { neighbourMac } from "../net/neighbours.ts";
 import { localAddresses, outwardAddress } from "../net/addresses.ts";
 import { SqliteLeaseStore } from "../state/lease-store.ts";
 import { watchSpace } from "../storage/space-watch.ts";
@@ -30,6 +33,8 @@ export interface ServeOptions {
   readonly tftpPort: number | undefined;
   readonly iscsiPort: number;
   readonly reportPort: number;
+  /** Where the logs of firmwares come in; undefined listens only when a Pi was told to send one. */
+  readonly netconsolePort: number | undefined;
   readonly policy: BootPolicyOptions;
   /** The page as other machines see it, for the screens of Pis; it is served later than this, or not at all. */
   readonly pageUrl?: (() => string | undefined) | undefined;
@@ -136,6 +141,7 @@ export async function startServing(appliance: Appliance, options: ServeOptions):
           director,
           sessions,
           events,
+          eeprom: appliance.eeprom,
           waiting,
           orders: appliance.orders,
           consoles: appliance.consoles,
@@ -156,6 +162,7 @@ export async function startServing(appliance: Appliance, options: ServeOptions):
               director,
               pis: registry,
               events,
+              eeprom: appliance.eeprom,
               shim: (): ShimBundle | undefined => keeper.bundle,
               leaseMac: (address) => leases.macOf(address),
               reportPort: () => report?.port ?? options.reportPort,
@@ -187,6 +194,24 @@ export async function startServing(appliance: Appliance, options: ServeOptions):
               }),
           );
     if (dhcp) stops.push(() => dhcp.close());
+
+    const netconsole = new NetconsoleKeeper(options.netconsolePort, (port) =>
+      attempt({ service: "The log listener", protocol: "udp", port, flag: "--netconsole-port" }, () =>
+        listenNetconsole({
+          hostname,
+          port,
+          events,
+          piAt: (address) =>
+            appliance.eeprom.piOfNetconsole(address) ??
+            registry.byMac(leases.macOf(address) ?? neighbourMac(address) ?? "")?.key ??
+            registry.byAddress(address)?.key,
+          onText: (pi, text) => appliance.consoles.add(pi, "netconsole", text),
+        }),
+      ),
+    );
+    stops.push(() => netconsole.stop());
+    appliance.eeprom.onNetconsole = () => void netconsole.listen();
+    if (options.netconsolePort !== undefined || appliance.eeprom.hasNetconsole) await netconsole.listen();
 
     const mended = sessions.mend();
     stops.push(() => mended, startChores(appliance), watchSpace({ folder: appliance.dataFolder, events }));

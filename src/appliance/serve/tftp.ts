@@ -5,6 +5,7 @@ import { renderCmdline } from "../boot/cmdline.ts";
 import type { BootNames } from "../customise/names.ts";
 import type { Directed, Director } from "../boot/director.ts";
 import { parseRequestedFile, type RequestedFile } from "../boot/file-names.ts";
+import type { EepromService } from "../eeprom/service.ts";
 import type { EventLog } from "../events.ts";
 import { neighbourMac } from "../net/neighbours.ts";
 import type { PiRegistry } from "../pis/registry.ts";
@@ -16,6 +17,8 @@ export interface TftpOptions {
   readonly director: Director;
   readonly pis: PiRegistry;
   readonly events: EventLog;
+  /** Updates that are offered to the bootloaders of Pis. */
+  readonly eeprom: Pick<EepromService, "file" | "sent">;
   readonly shim: () => ShimBundle | undefined;
   /** The address that a client without a name has by our own leases. */
   readonly leaseMac: (address: string) => string | undefined;
@@ -41,6 +44,8 @@ export function startTftp(options: TftpOptions): Promise<TftpServer> {
       const file = parseRequestedFile(request.path);
       const { pi, plan } = identify(options, file, request.client.address);
       if (pi && plan.kind === "ignore") return new TftpError("access-violation", plan.reason);
+      const update = pi && options.eeprom.file(pi.key, file.path);
+      if (update) return update;
       const assignment = plan.kind === "boot" ? plan.assignment : undefined;
       const names = pi && options.names(pi.key, assignment?.image);
       const tree = trees.for(request.localAddress, names, assignment?.mode === "usb");
@@ -104,9 +109,11 @@ function tell(options: TftpOptions, event: TftpEvent): void {
   switch (event.kind) {
     case "done": {
       const { path } = parseRequestedFile(event.path);
+      const pi = piOf(options, event);
+      if (pi !== null) options.eeprom.sent(pi, path);
       const state = path === KERNEL ? "ok" : "progress";
       const detail = `${path}, ${formatSize(event.bytes)} in ${Math.round(event.ms)} ms`;
-      events.emit({ pi: piOf(options, event), stage: "tftp", state, detail });
+      events.emit({ pi, stage: "tftp", state, detail });
       return;
     }
     case "progress": {

@@ -142,6 +142,26 @@ export const MIGRATIONS: readonly string[] = [
   `
   ALTER TABLE pis ADD COLUMN read_only INTEGER NOT NULL DEFAULT 0;
   `,
+  // The bootloaders of Pis, as they said last, and the updates that are offered to them.
+  `
+  CREATE TABLE pi_bootloaders (
+    pi         TEXT PRIMARY KEY,
+    config     TEXT NOT NULL,
+    written_at INTEGER,
+    seen_at    INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE eeprom_offers (
+    pi                TEXT PRIMARY KEY,
+    state             TEXT NOT NULL,
+    boot_order        TEXT,
+    netconsole_source TEXT,
+    keeps_settings    INTEGER NOT NULL,
+    seconds           INTEGER NOT NULL,
+    changed_at        INTEGER NOT NULL,
+    signature         TEXT NOT NULL,
+    image             BLOB NOT NULL
+  ) STRICT;
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

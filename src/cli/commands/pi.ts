@@ -22,6 +22,7 @@ import {
   selectionFlags,
   selectionOf,
 } from "../pi-selection.ts";
+import { piEeprom } from "./pi-eeprom.ts";
 import { customisePi } from "./customise.ts";
 import { blink, forget, reboot, reset, set } from "./pi-many.ts";
 import { waitForStage } from "../wait-for-stage.ts";
@@ -194,6 +195,6 @@ const wait = buildCommand({
 });
 
 export const piRoutes = buildRouteMap({
-  routes: { list, assign, set, customise: customisePi, wait, reset, reboot, blink, forget },
+  routes: { list, assign, set, customise: customisePi, wait, reset, reboot, blink, eeprom: piEeprom, forget },
   docs: { brief: "The Raspberry Pis" },
 });

@@ -29,6 +29,7 @@ interface ServeFlags {
   readonly "tftp-port": number;
   readonly "iscsi-port": number;
   readonly "report-port": number;
+  readonly "netconsole-port"?: number;
   readonly http: { hostname: string; port: number };
   readonly adopt?: AdoptPolicy;
   readonly image?: string;
@@ -89,6 +90,14 @@ export const serveCommand = buildCommand({
       "tftp-port": portFlag("UDP port of TFTP", 69),
       "iscsi-port": portFlag("TCP port of iSCSI", 3260),
       "report-port": portFlag("TCP port that the boot shim speaks to", 8069),
+      "netconsole-port": {
+        kind: "parsed",
+        parse: port,
+        brief:
+          "UDP port for the logs of firmwares and kernels (default: 6666, once a Pi is told to send its own)",
+        placeholder: "port",
+        optional: true,
+      },
       http: {
         kind: "parsed",
         parse: hostAndPort,
@@ -137,6 +146,7 @@ export const serveCommand = buildCommand({
         tftpPort: flags.tftp === "on" ? flags["tftp-port"] : undefined,
         iscsiPort: flags["iscsi-port"],
         reportPort: flags["report-port"],
+        netconsolePort: flags["netconsole-port"],
         policy: {
           adopt: flags.adopt ?? (flags.dhcp === "server" ? "default" : "ask"),
           image: flags.image,
