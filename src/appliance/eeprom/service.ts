@@ -79,17 +79,19 @@ export class EepromService {
     const known = store.bootloader(pi.key);
     // A shim that could not read the settings says none.
     const current = known?.config === "" ? undefined : known?.config;
-    const source = wish.netconsole === true ? linkLocalOf(pi.key) : null;
+    const wanted = wish.netconsole === true ? linkLocalOf(pi.key) : null;
     // The bootloader takes only what is newer than itself.
     const seconds = Math.max(signatureTime(), (known?.writtenAt ?? 0) + 1);
     const update = makeEepromUpdate(
       files.image,
       {
         bootOrder: wish.bootOrder,
-        netconsole: wish.netconsole === undefined ? undefined : source && netconsoleFrom(source),
+        netconsole: wish.netconsole === undefined ? undefined : wanted && netconsoleFrom(wanted),
       },
       { current, seconds },
     );
+    // One that was set before, by us or by hand, goes on.
+    const source = /@([\d.]+)\//.exec(bootconfGet(update.bootconf, "NETCONSOLE") ?? "")?.[1] ?? null;
     const offer: EepromOffer = {
       state: "offered",
       bootOrder: bootconfGet(update.bootconf, "BOOT_ORDER") ?? null,

@@ -43,6 +43,11 @@ export async function listenNetconsole(options: NetconsoleOptions): Promise<Netc
     port: options.port,
     socket: { data: (_socket, data, _port, address) => receiver.take(address, data) },
   });
+  options.events.emit({
+    stage: "server",
+    state: "ok",
+    detail: `Listens for the logs of firmwares (netconsole) on UDP port ${socket.port}`,
+  });
   return { port: socket.port, close: () => socket.close() };
 }
 

@@ -43,9 +43,10 @@ export function startTftp(options: TftpOptions): Promise<TftpServer> {
     open(request) {
       const file = parseRequestedFile(request.path);
       const { pi, plan } = identify(options, file, request.client.address);
-      if (pi && plan.kind === "ignore") return new TftpError("access-violation", plan.reason);
+      // What a person has offered to this Pi by name holds whatever else it is given.
       const update = pi && options.eeprom.file(pi.key, file.path);
       if (update) return update;
+      if (pi && plan.kind === "ignore") return new TftpError("access-violation", plan.reason);
       const assignment = plan.kind === "boot" ? plan.assignment : undefined;
       const names = pi && options.names(pi.key, assignment?.image);
       const tree = trees.for(request.localAddress, names, assignment?.mode === "usb");
