@@ -1,9 +1,8 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { bootTree } from "./boot-tree.ts";
+import { STANDALONE_CMDLINE } from "./boards/cmdline.ts";
 import type { ShimBundle } from "./bundle/bundle.ts";
-
-const CMDLINE = "console=tty1 console=serial0,115200";
 
 const README = `A tree that Raspberry Pis boot from, for any TFTP server (dnsmasq, tftpd-hpa, ...).
 
@@ -26,7 +25,7 @@ manifest.json says what each file is and where it comes from.
  * @returns the paths written, relative to `dir`
  */
 export async function extractShim(bundle: ShimBundle, dir: string): Promise<readonly string[]> {
-  const tree = bootTree(bundle, { cmdline: CMDLINE });
+  const tree = bootTree(bundle, { cmdline: STANDALONE_CMDLINE });
   const paths = [...tree.paths(), "README.txt"];
   for (const path of paths) {
     const target = join(dir, path);

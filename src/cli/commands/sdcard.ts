@@ -103,6 +103,7 @@ async function contentOf(flags: SdcardFlags): Promise<ReadonlyMap<string, Uint8A
   const bundle = await findShim({ cacheDir: flags.cache ?? defaultCacheFolder() });
   if (!bundle) throw failure("shim-unavailable", "There is no boot shim yet", "pinetboot shim build");
   return cardFiles(bundle, {
+    variant: flags.variant,
     server: flags.server,
     wifi: await wifiOf(flags),
     pi3Otp: flags["pi3-otp"] || flags.eeprom,

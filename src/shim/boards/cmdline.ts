@@ -6,6 +6,12 @@
 /** Word of a command line that stands for the board's serial console, as in Raspberry Pi's own cmdline.txt. */
 const SERIAL_WORD = /(?<=^|\s)console=serial0(?=[,\s]|$)/g;
 
+/**
+ * For trees that no server of ours renders (a card, another TFTP server). One CPU: the shim brings the others up when it
+ * needs them; of a Pi 3 and 4, those that run could not be given to another kernel.
+ */
+export const STANDALONE_CMDLINE = "console=tty1 console=serial0,115200 panic=15 maxcpus=1";
+
 export interface CmdlineRow {
   /** File that the firmware reads; config.txt names it where it is not the default. */
   readonly path: string;

@@ -1,12 +1,13 @@
 /** What lies on the bootstrap card: the tree that a Pi's firmware loads, and what the person adds. */
+import { STANDALONE_CMDLINE } from "../boards/cmdline.ts";
 import { bootTree } from "../boot-tree.ts";
 import type { ShimBundle } from "../bundle/bundle.ts";
 import { ShimError } from "../support/shim-error.ts";
 
 /** The port of the server's boot endpoint, unless `pinetboot serve --report-port` names another. */
 const DEFAULT_REPORT_PORT = 8069;
-/** As for a Pi that netboots: one that panics starts again, for there may be nobody to press a key. */
-const CONSOLES = "console=tty1 console=serial0,115200 panic=15";
+/** Its kernel in the bundle. */
+const WIFI_KERNEL = "Image-wifi.gz";
 
 /** Where the shim looks for the WiFi's name and password. */
 export const WIFI_FILE = "wpa_supplicant.conf";
@@ -15,6 +16,7 @@ const OTP_LINES =
   "\n[pi3]\n# once and for good: this Pi 3B netboots without a card\nprogram_usb_boot_mode=1\n\n[all]\n";
 
 export interface CardOptions {
+  readonly variant: "ethernet" | "wifi";
   /** HOST or HOST:PORT of the server; undefined has the shim find it. */
   readonly server: string | undefined;
   /** wpa_supplicant.conf as it is. */
@@ -29,9 +31,15 @@ export interface CardOptions {
 
 /** The card's files by path. Throws ShimError "bad-server" for a host that cannot stand on a command line. */
 export function cardFiles(bundle: ShimBundle, options: CardOptions): Map<string, Uint8Array> {
+  if (options.variant === "wifi" && bundle.file(WIFI_KERNEL) === undefined)
+    throw new ShimError(
+      "bad-bundle",
+      "The boot shim that is here was built without WiFi",
+      "pinetboot shim build makes one with it.",
+    );
   const server = options.server === undefined ? "" : ` pinetboot.server=${serverWord(options.server)}`;
   const eeprom = options.eeprom === undefined ? "" : ` pinetboot.eeprom=${options.eeprom.bootOrder}`;
-  const tree = bootTree(bundle, { cmdline: `${CONSOLES}${server}${eeprom}` });
+  const tree = bootTree(bundle, { cmdline: `${STANDALONE_CMDLINE}${server}${eeprom}` });
   const files = new Map<string, Uint8Array>();
   for (const path of tree.paths()) {
     const content = tree.get(path);

@@ -17,7 +17,13 @@ const bundle: ShimBundle = {
   paths: () => Object.keys(FILES),
   file: (path) => FILES[path],
 };
-const plain: CardOptions = { server: undefined, wifi: undefined, pi3Otp: false, eeprom: undefined };
+const plain: CardOptions = {
+  variant: "ethernet",
+  server: undefined,
+  wifi: undefined,
+  pi3Otp: false,
+  eeprom: undefined,
+};
 
 function textOf(options: Partial<CardOptions>, path: string): string {
   return new TextDecoder().decode(cardFiles(bundle, { ...plain, ...options }).get(path));
@@ -41,6 +47,10 @@ describe("the card's files", () => {
       "pinetboot.server=laptop.local:81",
     );
     expect(textOf({ server: "[fd00::2]" }, "cmdline.txt")).toContain("pinetboot.server=[fd00::2]:8069");
+  });
+
+  test("are refused for WiFi by a shim that was built without", () => {
+    expect(() => cardFiles(bundle, { ...plain, variant: "wifi" })).toThrow("without WiFi");
   });
 
   test("name the boot order that the shim is to set, beside its files", () => {
