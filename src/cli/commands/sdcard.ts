@@ -92,10 +92,11 @@ export const sdcardCommand = buildCommand({
     },
   },
   async func(flags: SdcardFlags, out: string) {
-    const disk = cardDisk(await contentOf(flags));
     const target = resolve(out);
-    if (isDevicePath(target)) await writeCard(target, disk, flags);
-    else await writeFile(target, disk, flags);
+    if (isDevicePath(target)) {
+      const device = cardReader(target, flags);
+      await writeCard(device, cardDisk(await contentOf(flags)), flags);
+    } else await writeFile(target, cardDisk(await contentOf(flags)), flags);
   },
 });
 
@@ -128,6 +129,7 @@ async function eepromOf(flags: SdcardFlags): Promise<CardOptions["eeprom"]> {
       `For ${sources.map(({ image }) => BOARDS[image.chip]).join(" and ")}: the shim sets BOOT_ORDER=${SD_THEN_NETWORK} once, where the ` +
         "network is missing in it, and says what it reads back.\nThis was never run on a real board. " +
         "A Pi 3B gets its netboot bit set, which cannot be taken back.",
+      { output: process.stderr },
     );
   const options = { bootOrder: SD_THEN_NETWORK, seconds: signatureTime() };
   return { bootOrder: SD_THEN_NETWORK, files: cardEepromFiles(sources, options) };
@@ -176,9 +178,15 @@ async function writeFile(target: string, disk: Layer, flags: SdcardFlags): Promi
     );
 }
 
-async function writeCard(target: string, disk: Layer, flags: SdcardFlags): Promise<void> {
+/** The disk, when it may be written at all. */
+function cardReader(target: string, flags: SdcardFlags): BlockDevice {
   if (process.platform !== "linux") throw elsewhere(target);
   const device = readBlockDevice(target);
+  checkTarget(device, { sizeBytes: 0, anyDisk: flags["any-disk"] });
+  return device;
+}
+
+async function writeCard(device: BlockDevice, disk: Layer, flags: SdcardFlags): Promise<void> {
   checkTarget(device, { sizeBytes: disk.sizeBytes, anyDisk: flags["any-disk"] });
   await ask(`Overwrite ${nameOf(device)}? All that is on it is lost.`, flags, nameOf(device));
   const line = new ProgressLine(`Card ${device.path}`, flags.json);

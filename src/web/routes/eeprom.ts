@@ -94,8 +94,9 @@ export function eepromRoutes({ appliance: { eeprom } }: ApiContext) {
     });
 }
 
+const iso = (ms: number): string => new Date(ms).toISOString();
+
 function eepromView({ key, bootloader, offer }: EepromView): z.infer<typeof EepromSchema> {
-  const iso = (ms: number): string => new Date(ms).toISOString();
   return {
     key,
     bootloader: bootloader
