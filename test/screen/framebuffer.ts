@@ -2,7 +2,7 @@
  * A screen for QEMU's `virt`: memory that the device tree names as a simple-framebuffer, as a Pi's firmware hands its
  * own over. So the kernel draws by the driver that a Pi has, and QEMU's monitor reads what a cable would carry.
  */
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "../../src/shim/support/run.ts";
 import { Monitor } from "./monitor.ts";
@@ -57,17 +57,31 @@ export class VirtualScreen {
 
   /** What is on the screen at this moment; QEMU must run. */
   async picture(): Promise<Picture> {
-    this.#monitor ??= await Monitor.connect(this.#socket);
+    const monitor = await this.#connect();
     const { dir, width, height } = this.#options;
     const filename = join(dir, "pixels");
     rmSync(filename, { force: true });
     const size = width * height * BYTES_A_PIXEL;
-    await this.#monitor.execute("pmemsave", { val: framebufferAt(this.#options), size, filename });
+    await monitor.execute("pmemsave", { val: framebufferAt(this.#options), size, filename });
     return pictureOf(await Bun.file(filename).bytes(), width, height);
+  }
+
+  /** Puts the cable of a network device (`-netdev ...,id=ID`) in or out. QEMU may just have been started. */
+  async plug(id: string, isIn: boolean): Promise<void> {
+    await (await this.#connect()).execute("set_link", { name: id, up: isIn });
   }
 
   close(): void {
     this.#monitor?.close();
+  }
+
+  async #connect(): Promise<Monitor> {
+    if (!this.#monitor) {
+      // QEMU makes the socket in its first moments, and tells nobody.
+      while (!existsSync(this.#socket)) await Bun.sleep(20);
+      this.#monitor = await Monitor.connect(this.#socket);
+    }
+    return this.#monitor;
   }
 }
 

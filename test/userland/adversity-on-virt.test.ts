@@ -1,4 +1,7 @@
-/** One boot in which everything goes wrong first, against a target and a DHCP server that are not ours. */
+/**
+ * One boot in which everything goes wrong first, against a target and a DHCP server that are not ours: what its serial
+ * line says, what its screen shows, and what reaches the server.
+ */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { copyFileSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,6 +10,9 @@ import { cacheFolder, ensureShim } from "../../src/shim/index.ts";
 import { Console } from "../boot/console.ts";
 import { BOOT_TOOLS_TIMEOUT_MS } from "../boot/needs.ts";
 import { ROOT_PASSWORD, smallRoot } from "../roots/index.ts";
+import { fontOfKernel } from "../screen/console-font.ts";
+import { VirtualScreen } from "../screen/framebuffer.ts";
+import { ScreenReader } from "../screen/screen-reader.ts";
 import { type Host, Lab, type LabProcess } from "../sim/net/lab.ts";
 import { describeWith } from "../support/tools.ts";
 import { startForeignTarget } from "./foreign-target.ts";
@@ -21,6 +27,8 @@ const NEEDS = [
   "mkfs.fat",
   "mcopy",
   "sfdisk",
+  "dtc",
+  "fdtoverlay",
 ];
 const SERVER = "10.0.0.2";
 const ENDPOINT_PORT = "8069";
@@ -34,14 +42,26 @@ const GOOD = {
   "iscsi.password": "twelve-and-more",
 } as const;
 /** One after the other, as a user would mend one mistake after the other. */
-const ANSWERS: readonly Readonly<Record<string, string>>[] = [
-  { state: "waiting", message: "Choose an image on the page" },
-  { ...GOOD, "iscsi.port": "3999" },
-  { ...GOOD, "iscsi.target": "iqn.2026-01.test:nobody" },
-  { ...GOOD, "iscsi.password": "something-else" },
-  { ...GOOD, "iscsi.lun": "2" },
-  GOOD,
+const ANSWERS: readonly string[] = [
+  "http 404",
+  ...[
+    {
+      state: "waiting",
+      message: "Choose an image on the page",
+      choose: "On laptop, open http://127.0.0.1:8080",
+    },
+    // Nobody may log in while another machine has the address.
+    GOOD,
+    { ...GOOD, "iscsi.port": "3999" },
+    { ...GOOD, "iscsi.target": "iqn.2026-01.test:nobody" },
+    { ...GOOD, "iscsi.password": "something-else" },
+    { ...GOOD, "iscsi.lun": "2" },
+    GOOD,
+  ].map(asLines),
 ];
+const MAC = "b8:27:eb:00:00:01";
+/** What DHCP gives first, and another machine has already. */
+const TAKEN_ADDRESS = "10.0.0.150";
 /** A step of the shim under TCG beside other suites, its pause of 10 s before a retry included. */
 const STEP_MS = 120_000;
 const BOOT_MS = 900_000;
@@ -55,6 +75,8 @@ describeWith(NEEDS, "a boot in which everything goes wrong first", () => {
   let server: Host;
   let tap: string;
   let console: Console;
+  let virtualScreen: VirtualScreen;
+  let screen: ScreenReader;
   let machine: Bun.Subprocess<"pipe", "pipe", "inherit"> | undefined;
   let target: LabProcess | undefined;
   let reports = "";
@@ -66,12 +88,28 @@ describeWith(NEEDS, "a boot in which everything goes wrong first", () => {
     copyFileSync(await smallRoot(), join(dir, "root.img"));
     writeFileSync(join(dir, "blank.img"), "");
     truncateSync(join(dir, "blank.img"), 1 << 20);
-    writeFileSync(join(dir, "answers"), ANSWERS.map(asLines).join("\n\n"));
+    writeFileSync(join(dir, "answers"), ANSWERS.join("\n\n"));
+    virtualScreen = await VirtualScreen.prepare({
+      dir,
+      width: 640,
+      height: 480,
+      memoryMib: 512,
+      cpus: 2,
+      model: "Raspberry Pi 3 Model B Rev 1.2",
+      serial: "00000000c3d41a0c",
+    });
+    screen = new ScreenReader(
+      virtualScreen,
+      fontOfKernel(Bun.gunzipSync(shim.file("Image.gz") ?? new Uint8Array())),
+      1,
+    );
     lab = new Lab("adversity");
     server = lab.addHost("server", { address: `${SERVER}/24` });
+    lab.addHost("neighbour", { address: `${TAKEN_ADDRESS}/24` });
     tap = lab.addTap();
   }, BOOT_TOOLS_TIMEOUT_MS);
   afterAll(async () => {
+    virtualScreen?.close();
     machine?.kill("SIGKILL");
     await machine?.exited;
     await lab?.dispose();
@@ -81,13 +119,14 @@ describeWith(NEEDS, "a boot in which everything goes wrong first", () => {
   const startVirtualMachine = (): void => {
     const words =
       "-machine virt -cpu cortex-a72 -smp 2 -m 512 -display none -monitor none -serial stdio -no-reboot" +
-      ` -netdev tap,id=lan,ifname=${tap},script=no,downscript=no -device virtio-net-pci,netdev=lan,mac=b8:27:eb:00:00:01`;
-    const append = `console=ttyAMA0 panic=-1 pinetboot.server=${SERVER}:${ENDPOINT_PORT}`;
+      ` -netdev tap,id=lan,ifname=${tap},script=no,downscript=no -device virtio-net-pci,netdev=lan,mac=${MAC}`;
+    const append = `console=tty1 console=ttyAMA0 panic=-1 pinetboot.server=${SERVER}:${ENDPOINT_PORT}`;
     const qemu = Bun.spawn(
       [
         ...lab.switchRun,
         "qemu-system-aarch64",
         ...words.split(" "),
+        ...virtualScreen.flags,
         "-kernel",
         join(dir, "Image.gz"),
         "-append",
@@ -106,7 +145,11 @@ describeWith(NEEDS, "a boot in which everything goes wrong first", () => {
   const startDhcpServer = (): void => {
     const flags =
       "--keep-in-foreground --conf-file=/dev/null --port=0 --interface=eth0 --bind-interfaces --no-ping";
-    const leases = ["--dhcp-range=10.0.0.100,10.0.0.199,2m", `--dhcp-leasefile=${join(dir, "leases")}`];
+    const leases = [
+      "--dhcp-range=10.0.0.100,10.0.0.199,2m",
+      `--dhcp-host=${MAC},${TAKEN_ADDRESS}`,
+      `--dhcp-leasefile=${join(dir, "leases")}`,
+    ];
     lab.spawn(server, ["dnsmasq", ...flags.split(" "), ...leases]);
   };
   const startEndpoint = async (): Promise<void> => {
@@ -132,25 +175,52 @@ describeWith(NEEDS, "a boot in which everything goes wrong first", () => {
     });
   };
 
+  /** The serial line says it as a failure, and the screen shows it with what to do. */
+  const stops = async (words: RegExp, picture?: string): Promise<void> => {
+    await console.waitFor(new RegExp(`state=fail ${words.source}`), STEP_MS);
+    await screen.waitFor(new RegExp(`STOPPED: .*${words.source}.* What to do: `), STEP_MS, picture);
+  };
+
   test(
     "each mistake is said in words, and mending it is enough to go on",
     async () => {
       startVirtualMachine();
+      await virtualScreen.plug("lan", false);
+      await console.waitFor(/state=progress no link on eth0 after \d+ s - check the cable/, STEP_MS);
+      await screen.waitFor(
+        /Waiting no link on eth0 after \d+ s What to do: check the cable and the switch/,
+        STEP_MS,
+        "no-link",
+      );
+      await virtualScreen.plug("lan", true);
       await console.waitFor(
         /state=progress no DHCP answer on eth0 .*is a router or pinetboot --dhcp server there/,
         STEP_MS,
       );
+      await screen.waitFor(/\[ >> \] Network .* no DHCP answer on eth0 after \d+ s What to do: /, STEP_MS);
       startDhcpServer();
-      await console.waitFor(/stage=network state=ok eth0 has 10\.0\.0\.1\d\d by DHCP/, STEP_MS);
-      await console.waitFor(/http:\/\/10\.0\.0\.2:8069 does not answer/, STEP_MS);
-      await console.waitFor(/state=fail nobody says which disk to boot from/, STEP_MS);
+      await console.waitFor(/stage=network state=ok eth0 has 10\.0\.0\.150 by DHCP/, STEP_MS);
+      await stops(
+        /nobody says which disk to boot from: nobody listens at http:\/\/10\.0\.0\.2:8069 \(connection refused\)/,
+      );
       void startEndpoint();
-      await console.waitFor(/Choose an image on the page/, STEP_MS);
+      await stops(
+        /nobody says which disk to boot from: .* is a web server, but not pinetboot's \(404 Not Found\)/,
+      );
+      await console.waitFor(/Choose an image on the page - On laptop, open .* - this Pi is 1A0C/, STEP_MS);
+      await stops(/another machine has this Pi's address 10\.0\.0\.150 too: 02:/, "stopped");
+      await console.waitFor(/stage=network state=ok eth0 has 10\.0\.0\.1(?!50)\d\d by DHCP/, STEP_MS);
       target = await startTarget();
-      await console.waitFor(/state=fail nobody listens at 10\.0\.0\.2:3999 \(connection refused\)/, STEP_MS);
-      await console.waitFor(/state=fail .* has no target iqn\.2026-01\.test:nobody/, STEP_MS);
-      await console.waitFor(/state=fail .* refused the CHAP login of pi/, STEP_MS);
+      await stops(/nobody listens at 10\.0\.0\.2:3999 \(connection refused\)/);
+      await stops(/10\.0\.0\.2:3260 has no target iqn\.2026-01\.test:nobody/);
+      await stops(/10\.0\.0\.2:3260 refused the CHAP login of pi/);
       await console.waitFor(/stage=root state=fail /, STEP_MS);
+      // The target goes away under a session: reads wait, and the screen says for what.
+      target.kill("SIGKILL");
+      await target.exited;
+      await stops(/the disk's server 10\.0\.0\.2:3260 went away in the middle of the boot/);
+      target = await startTarget();
+      await console.waitFor(/stage=login state=ok the disk is back, the boot goes on/, STEP_MS);
       await console.waitFor(/stage=handover state=ok/, STEP_MS);
       await console.waitFor(/login: $/m, STEP_MS);
       console.type("root\n");

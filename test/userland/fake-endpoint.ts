@@ -1,6 +1,7 @@
 /**
  * A boot endpoint that says what a test wants: `bun fake-endpoint.ts ADDRESS PORT FILE`. FILE holds the answers, apart
- * by blank lines, one a question, the last one again and again. Each report is printed as a line, in its form encoding.
+ * by blank lines, one a question, the last one again and again; "http 404" answers with that status, as another web
+ * server would. Each report is printed as a line, in its form encoding.
  */
 import { readFileSync } from "node:fs";
 
@@ -18,6 +19,8 @@ Bun.serve({
       return new Response(null, { status: 204 });
     }
     const answer = answers[Math.min(questions++, answers.length - 1)] ?? "";
+    const status = /^http (\d+)$/.exec(answer)?.[1];
+    if (status !== undefined) return new Response("not found\n", { status: Number(status) });
     return new Response(`clock=${Math.floor(Date.now() / 1000)}\n${answer}\n`);
   },
 });

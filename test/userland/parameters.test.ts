@@ -82,7 +82,7 @@ describeWith(["busybox"], "which disk the shim boots from", () => {
     rootPath("iscsi:10.0.0.3:::3:iqn.2026-01.x:dhcp");
     const { said } = run("parameters_get");
     expect(said).toContain(
-      "http://10.0.0.2:8069 does not answer: wget: can't connect to remote host: Connection refused",
+      "state=progress nobody listens at http://10.0.0.2:8069 (connection refused); another source names a disk",
     );
     expect(said).toContain("state=ok iqn.2026-01.x:dhcp at 10.0.0.3:3260, from the DHCP server 192.168.1.1");
   });
@@ -117,7 +117,7 @@ describeWith(["busybox"], "which disk the shim boots from", () => {
     commandLine("pinetboot.server=10.0.0.2:80");
     endpointAnswers("<html>Welcome to your router</html>\n");
     expect(run("parameters_get").said).toContain(
-      "state=fail http://10.0.0.2:80 gave an answer that is not a boot server's - does pinetboot.server= name the right computer?",
+      "state=fail http://10.0.0.2:80 is a web server, but not pinetboot's (its answer is none) - does pinetboot.server= name the right computer and port?",
     );
   });
 

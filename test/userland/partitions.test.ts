@@ -76,6 +76,85 @@ describeWith(["busybox"], "which partition the shim takes for the root", () => {
     expect(candidates()).toEqual(["sda"]);
   });
 
+  test("logical partitions, by the chain of their tables", () => {
+    const disk = Buffer.alloc(64 * SECTOR_BYTES);
+    disk.set([0x55, 0xaa], 510);
+    const entry = (table: number, index: number, type: number, start: number): void => {
+      const at = table * SECTOR_BYTES + 446 + 16 * index;
+      disk[at + 4] = type;
+      disk.writeUInt32LE(start, at + 8);
+      disk.set([0x55, 0xaa], table * SECTOR_BYTES + 510);
+    };
+    entry(0, 0, FAT, 1);
+    entry(0, 3, 0x05, 16);
+    // The extended partition begins at 16; links in it count from there, partitions from their own table.
+    entry(16, 0, SWAP, 1);
+    entry(16, 1, 0x05, 8);
+    entry(24, 0, LINUX, 1);
+    entry(24, 1, 0x05, 16);
+    entry(32, 0, LINUX, 1);
+    // A circle must end.
+    entry(32, 1, 0x05, 8);
+    shell.write("dev/sda", disk);
+    kernelShows([1, 4, 5, 6, 7]);
+    expect(candidates()).toEqual(["sda6", "sda7"]);
+  });
+
+  const uevent = (number: number, lines: string): void =>
+    shell.write(`sys/class/block/sda/sda${number}/uevent`, `DEVTYPE=partition\n${lines}\n`);
+  const superblock = (number: number, uuid: string, label: string): void => {
+    const bytes = Buffer.alloc(2048);
+    bytes.writeUInt16LE(0xef53, 1024 + 0x38);
+    bytes.write(uuid.replaceAll("-", ""), 1024 + 0x68, "hex");
+    bytes.write(label, 1024 + 0x78, "latin1");
+    shell.write(`dev/sda${number}`, bytes);
+  };
+  const UUID = "3f6c1d2e-1111-4222-8333-444455556666";
+
+  test.each([
+    ["PARTUUID=1A2B3C4D-03"],
+    ["/dev/disk/by-partuuid/1a2b3c4d-03"],
+    ["PARTLABEL=root b"],
+    [`UUID=${UUID.toUpperCase()}`],
+    [`/dev/disk/by-uuid/${UUID}`],
+    ["LABEL=writable"],
+    ["/dev/mmcblk0p3"],
+    ["/dev/nvme0n1p3"],
+    ["/dev/sda3"],
+    ["/dev/vda3"],
+  ])("what the image's own cmdline.txt calls its root comes first: root=%s", (name) => {
+    mbr([FAT, LINUX, LINUX]);
+    uevent(2, "PARTUUID=1a2b3c4d-02");
+    uevent(3, "PARTUUID=1a2b3c4d-03\nPARTNAME=root b");
+    superblock(2, "00000000-0000-4000-8000-000000000000", "other");
+    superblock(3, UUID, "writable");
+    shell.program(
+      "mount",
+      `for folder in "$@"; do :; done; printf '%s' 'console=tty1 "root=${name}" rootwait' >"$folder/cmdline.txt"`,
+    );
+    shell.program("umount", "exit 0");
+    expect(candidates()).toEqual(["sda3", "sda2"]);
+  });
+
+  test("a name that leads nowhere is passed over, and so is a disk without a boot partition", () => {
+    mbr([FAT, LINUX]);
+    shell.program(
+      "mount",
+      `for folder in "$@"; do :; done; echo root=PARTUUID=ffffffff-02 >"$folder/cmdline.txt"`,
+    );
+    shell.program("umount", "exit 0");
+    expect(candidates()).toEqual(["sda2"]);
+    shell.program("mount", "exit 1");
+    expect(candidates()).toEqual(["sda2"]);
+  });
+
+  test("root= of the kernel's own command line is nearer than the image's", () => {
+    mbr([FAT, LINUX, LINUX]);
+    shell.program("mount", "echo must not be called >&2");
+    const { text, errors } = shell.run("value_put cmdline root /dev/mmcblk0p3; partitions_for_root sda");
+    expect([text, errors]).toEqual(["sda3\nsda2\n", ""]);
+  });
+
   test("none at all when there is neither a partition 2 nor a Linux one", () => {
     mbr([FAT]);
     expect(candidates()).toEqual([""]);

@@ -62,13 +62,13 @@ describeWith(["busybox"], "the root that the shim hands over to", () => {
   });
 
   test.each([
-    ["32-bit ARM", ARM32],
-    ["a PC", X86_64],
-  ])("an image for %s is called that before the kernel panics over it", (_name, header) => {
+    ["a 32-bit ARM", ARM32],
+    ["a PC (x86-64)", X86_64],
+  ])("an image for %s is called that before the kernel panics over it", (name, header) => {
     executable("sbin/init", header);
     const { said } = mountRoot();
     expect(said).toContain("state=fail /sbin/init on");
-    expect(said).toContain("is not for a 64-bit ARM - choose another image");
+    expect(said).toContain(`is for ${name}, not for a 64-bit ARM - choose another image`);
   });
 
   test("an init that is a script is trusted", () => {
@@ -108,5 +108,52 @@ describeWith(["busybox"], "the root that the shim hands over to", () => {
     const { said } = mountRoot();
     expect(said).toContain("cannot be mounted (mount: mounting /dev/sda2 failed: Invalid argument");
     expect(said).toContain("this shim reads ext4 squashfs)");
+  });
+
+  test("a damaged file system is read without its journal, or by a copy of its superblock, and never written", () => {
+    executable("sbin/init", ARM64);
+    shell.program(
+      "mount",
+      `case "$*" in *sb=131072*) ;; *) echo 'mount: Structure needs cleaning' >&2; exit 255 ;; esac
+      echo "mount $*" >>'${shell.path("mounts")}'`,
+    );
+    const { text, said } = mountRoot("value_put cmdline rw 1");
+    expect(text).toContain("mount -t ext4 -o ro,noload,sb=131072 ");
+    expect(text).not.toContain("remount");
+    expect(said).toContain("state=ok");
+    expect(said).toContain(
+      "read-only: its file system is damaged - save what you need, then repair it with fsck",
+    );
+  });
+
+  test("a damaged partition is passed over for a whole one", () => {
+    executable("sbin/init", ARM64);
+    shell.write("sys/class/block/sda/sda3/partition", "3\n");
+    const table = Buffer.alloc(1024);
+    table[446 + 32 + 4] = 0x83;
+    shell.write("dev/sda", table);
+    shell.program(
+      "mount",
+      `case "$*" in *sda2*) echo damaged >&2; exit 255 ;; esac; echo "$*" >>'${shell.path("mounts")}'`,
+    );
+    const { said, text } = mountRoot();
+    expect(said).toContain("sda3 is the root");
+    expect(text).not.toContain("noload");
+  });
+
+  test("a disk that the target protects against writing is said", () => {
+    executable("sbin/init", ARM64);
+    shell.program("blockdev", "echo 1");
+    expect(mountRoot().said).toContain("read-only: the target protects this disk against writing");
+  });
+
+  test("Alpine's diskless system is told from an image that lacks its root", () => {
+    shell.run(
+      'rm -r "$SYS/class/block/sda"; mkdir -p "$SYS/class/block/sda/sda1"; echo 1 >"$SYS/class/block/sda/sda1/partition"',
+    );
+    expect(mountRoot().said).toContain("has neither a partition 2 nor a Linux partition");
+    shell.program("mount", `for folder in "$@"; do :; done; mkdir -p "$folder/apks"`);
+    expect(mountRoot().said).toContain("it is Alpine's diskless system");
+    expect(mountRoot().said).toContain("choose the boot mode kexec");
   });
 });

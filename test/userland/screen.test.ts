@@ -134,9 +134,12 @@ describeWith(["busybox"], "the boot screen", () => {
   });
 
   test("other ways to start have rows of their own", () => {
-    const rows = screenAfter(`say kernel ok shim; say login ok sda; say usb start "offering the disk"`);
-    expect(text(rows)).toContain("[ >> ] USB disk");
+    const rows = screenAfter(`value_put dhcp iscsi.mode usb; say login ok sda; say handover start offering`);
+    expect(text(rows)).toContain("[ >> ] Disk over USB");
     expect(text(rows)).not.toContain("Root file system");
+    const kexec = screenAfter(`say login ok sda; say kexec start "loading vmlinuz"`);
+    expect(text(kexec)).toContain("[ >> ] The disk's own kernel");
+    expect(text(kexec)).not.toContain("Root file system");
   });
 
   test("words from outside move nothing, and long ones are broken or cut at the edge", () => {

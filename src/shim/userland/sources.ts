@@ -18,6 +18,11 @@ import dhcpClient from "./init/dhcp-client.sh" with { type: "text" };
 import dhcpEvent from "./init/dhcp-event.sh" with { type: "text" };
 import eeprom from "./init/eeprom.sh" with { type: "text" };
 import gadget from "./init/gadget.sh" with { type: "text" };
+import clock from "./init/clock.sh" with { type: "text" };
+import diskWatch from "./init/disk-watch.sh" with { type: "text" };
+import duplicate from "./init/duplicate.sh" with { type: "text" };
+import endpointProblem from "./init/endpoint-problem.sh" with { type: "text" };
+import rootName from "./init/root-name.sh" with { type: "text" };
 import handover from "./init/handover.sh" with { type: "text" };
 import init from "./init/init.sh" with { type: "text" };
 import interfaceName from "./init/interface-name.sh" with { type: "text" };
@@ -70,6 +75,11 @@ export const INIT_PARTS: Readonly<Record<string, string>> = {
   "dhcp-event.sh": dhcpEvent,
   "eeprom.sh": eeprom,
   "gadget.sh": gadget,
+  "clock.sh": clock,
+  "disk-watch.sh": diskWatch,
+  "duplicate.sh": duplicate,
+  "endpoint-problem.sh": endpointProblem,
+  "root-name.sh": rootName,
   "handover.sh": handover,
   "interface-name.sh": interfaceName,
   "keep.sh": keepTmpfs,

@@ -5,6 +5,7 @@ import { INIT, INIT_PARTS } from "./sources.ts";
 
 /** Commands that the scripts call by name: links to busybox. */
 export const BUSYBOX_COMMANDS = [
+  "arping",
   "awk",
   "blockdev",
   "cat",

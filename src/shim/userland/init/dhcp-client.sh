@@ -1,5 +1,5 @@
 #!/bin/busybox sh
-# dhcp-client.sh MAC HOSTNAME: the DHCP client for good, in the tmpfs that outlives switch_root. udhcpc ends when its
+# dhcp-client.sh MAC HOSTNAME [FLAG]: the DHCP client for good, in the tmpfs that outlives switch_root. udhcpc ends when its
 # interface vanishes by that name, and the target's udev may rename it; so it is started again, on the name that the
 # interface with this MAC has then.
 
@@ -16,7 +16,7 @@ while :; do
   if [ -n "$name" ]; then
     wanted=$(cat "$LEASE/ip" 2>/dev/null)
     # 4 questions, 3 s apart, then 3 s of pause, for ever. Root path (17) and boot mode (224) are asked for.
-    keep @/busybox /dev/null / /bin/busybox udhcpc -f -i "$name" -t 4 -T 3 -A 3 ${wanted:+-r "$wanted"} \
+    keep @/busybox /dev/null / /bin/busybox udhcpc -f ${3:+"$3"} -i "$name" -t 4 -T 3 -A 3 ${wanted:+-r "$wanted"} \
       -O rootpath -O 224 -x "hostname:$2" -s /lib/dhcp-event.sh &
     client=$!
     wait "$client"

@@ -7,6 +7,7 @@ handover() {
     say handover fail "$INIT is gone from $DEV/$PARTITION" "choose another image"
     return 1
   }
+  clock_from_root
   [ -n "$ADDRESS_KEPT" ] || keep_address
   ADDRESS_KEPT=yes
   {

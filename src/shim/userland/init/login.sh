@@ -14,6 +14,7 @@ TIME_TO_WAIT_SECONDS=0
 DISK_PATIENCE_SECONDS=30
 
 login_target() {
+  duplicate_check || return 1
   say login start "logging in to $(parameter iscsi.target) at $(parameter iscsi.ip):$(parameter_port)"
   if [ -n "$SESSION" ]; then
     login_look_again
@@ -26,8 +27,10 @@ login_target() {
     LOGGED_IN_TO=$(login_where)
   fi
   login_wait_for_disk || return 1
+  login_disk_has_size || return 1
   disk_never_gives_up
   login_adopt || return 1
+  duplicate_check || return 1
   say login ok "$(parameter iscsi.target) is $DEV/$DISK, $(disk_size)"
 }
 
@@ -43,6 +46,10 @@ login_look_again() {
     report_finish "$REPORT_PATIENCE_SECONDS"
     reboot -f
   fi
+  disk_watched login_scan
+}
+
+login_scan() {
   for scan_path in "$SYS/class/iscsi_session/$SESSION"/device/../scsi_host/*/scan; do printf -- '- - -' >"$scan_path"; done
   [ -z "$DISK" ] || blockdev --rereadpt "$DEV/$DISK" 2>/dev/null || : # a mounted partition keeps the old table
 }
@@ -71,6 +78,10 @@ login_say_failure() {
   where="$(parameter iscsi.ip):$(parameter_port)"
   target=$(parameter iscsi.target)
   case "$(cat "$STATE/login.output")" in
+    *"failed authorization with target"*)
+      say login fail "$where does not let the initiator $(login_initiator) use $target" \
+        "allow that name at the target, or set iscsi.initiator to one that it allows"
+      ;;
     *"authorization failure"* | *"failed authentication"* | *"authenticat"*)
       if value_has cmdline iscsi.username || [ -n "$(parameter iscsi.username)" ]; then
         say login fail "$where refused the CHAP login of $(parameter iscsi.username) for $target" \
@@ -80,7 +91,26 @@ login_say_failure() {
           "give iscsi.username and iscsi.password in $(parameter_source iscsi.target)"
       fi
       ;;
-    *"not found"*)
+    *"(02/06)"* | *"(03/02)"*)
+      say login fail "$where takes no further login to $target: it is full" \
+        "end another machine's login there, or raise the target's limit"
+      ;;
+    *"(03/"*)
+      say login fail "$where cannot serve $target now ($(login_status))" \
+        "is it starting, stopping or offline? Look at the target's log"
+      ;;
+    *redirection* | *"(01/"*)
+      say login fail "$where sends this Pi to another address for $target, and that does not work" \
+        "put the address that serves it into iscsi.ip in $(parameter_source iscsi.ip)"
+      ;;
+    *"incompatible version"*)
+      say login fail "$where speaks another version of iSCSI" "use a target of RFC 3720 or newer"
+      ;;
+    *[Rr]"esolve"*)
+      say login fail "nobody knows the name $(parameter iscsi.ip) of the iSCSI server" \
+        "correct iscsi.ip in $(parameter_source iscsi.ip), or give the address instead of the name"
+      ;;
+    *"(02/04)"* | *"not found"*)
       say login fail "$where has no target $target" "correct iscsi.target in $(parameter_source iscsi.target)"
       ;;
     *"refused"*)
@@ -91,6 +121,10 @@ login_say_failure() {
       ;;
     *) say login fail "login to $target at $where: $(tail -n 1 "$STATE/login.output")" "look at the target's log" ;;
   esac
+}
+
+login_status() {
+  sed -n 's/.*login rejected: .*(\(..\/..\)).*/iSCSI status \1/p;T;q' "$STATE/login.output"
 }
 
 # The kernel's name of the session with our target, e.g. session1.
@@ -120,6 +154,12 @@ login_say_no_disk() {
   else
     say login fail "$(parameter iscsi.target) has no disk" "add one to the target"
   fi
+}
+
+login_disk_has_size() {
+  [ "$(cat "$SYS/class/block/$DISK/size")" != 0 ] && return
+  say login fail "$(parameter iscsi.target) is a disk of 0 bytes" "give it a size or a medium at the target, or choose another image"
+  return 1
 }
 
 login_disk() {

@@ -11,8 +11,10 @@ network_up() {
   network_wait_for_link
   machine_mac "$INTERFACE"
   if value_has cmdline ip && network_static "$(value_get cmdline ip)"; then
+    duplicate_probe
     say network ok "$INTERFACE has $ADDRESS (from ip= on the kernel command line)"
   elif network_lease; then
+    duplicate_probe
     say network ok "$INTERFACE has $ADDRESS by DHCP from $(lease_get serverid)"
   else
     return 1
@@ -101,7 +103,7 @@ network_lease() {
     [ -z "$DHCP_CLIENT" ] || kill "$DHCP_CLIENT" 2>/dev/null
     rm -rf "$KEEP/lease"
     mkdir -p "$KEEP/lease"
-    keep_start /dev/null @/busybox /bin/busybox sh /lib/dhcp-client.sh "$MAC" "$(machine_hostname)"
+    keep_start /dev/null @/busybox /bin/busybox sh /lib/dhcp-client.sh "$MAC" "$(machine_hostname)" "$DHCP_FLAGS"
     DHCP_CLIENT=$KEPT
     DHCP_INTERFACE=$INTERFACE
   fi
@@ -112,7 +114,7 @@ network_lease() {
     network_waited=$((network_polls / POLLS_PER_SECOND))
     [ $((network_polls % (WORDS_EVERY_SECONDS * POLLS_PER_SECOND))) = 0 ] && say network progress \
       "no DHCP answer on $INTERFACE after $network_waited s" \
-      "is the cable in, is a router or pinetboot --dhcp server there?"
+      "is the cable in, is a router or pinetboot --dhcp server there? A switch with spanning tree takes 30 s and more"
     if [ "$network_waited" -ge "$LEASE_PATIENCE_SECONDS" ]; then
       NETWORK_WITHOUT_LEASE=$INTERFACE
       say network fail "no DHCP answer on $INTERFACE: is the cable in, is a router or pinetboot --dhcp server there?" \

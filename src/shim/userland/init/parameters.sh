@@ -11,19 +11,20 @@ parameters_get() {
   parameters_from_endpoint || return 1
   values_from_dhcp
   parameters_check || return 1
+  [ -z "$endpoint_problem" ] || say parameters progress "$endpoint_problem; another source names a disk" "$endpoint_fix"
   say parameters ok "$(parameter iscsi.target) at $(parameter iscsi.ip):$(parameter_port), from $(parameter_source iscsi.target)"
 }
 
 # Returns 1 when the endpoint answered and named no disk. One that is absent, silent or not needed is no failure:
 # DHCP may know better.
 parameters_from_endpoint() {
+  endpoint_problem=
   [ -n "$SERVER" ] || return 0
   value_has cmdline iscsi.ip && value_has cmdline iscsi.target && return 0
   SEEN=
   while :; do
     if ! endpoint_ask >"$STATE/answer" 2>"$STATE/answer.error"; then
-      say parameters progress "http://$SERVER does not answer: $(tail -n 1 "$STATE/answer.error")" \
-        "is pinetboot serve running there, and does its firewall let port ${SERVER##*:} in?"
+      endpoint_explain
       return 0
     fi
     values_clear endpoint
@@ -41,8 +42,8 @@ parameters_from_endpoint() {
         return 1
         ;;
       *)
-        say parameters fail "http://$SERVER gave an answer that is not a boot server's" \
-          "does pinetboot.server= name the right computer?"
+        say parameters fail "http://$SERVER is a web server, but not pinetboot's (its answer is none)" \
+          "does pinetboot.server= name the right computer and port?"
         return 1
         ;;
     esac
@@ -65,13 +66,6 @@ endpoint_say_waiting() {
 endpoint_words() {
   words=$(value_get endpoint message)
   printf '%s' "${words:-$1}"
-}
-
-# A Pi has no clock of its own: certificates and file times of the target need one.
-clock_set() {
-  case "$1" in '' | *[!0-9]*) return ;; esac
-  [ "$CLOCK_SET" = "$1" ] || date -u -s "@$1" >/dev/null 2>&1
-  CLOCK_SET=$1
 }
 
 # parameter KEY: the value that counts.
@@ -101,8 +95,7 @@ parameter_port() {
 
 parameters_check() {
   if [ -z "$(parameter iscsi.target)" ] || [ -z "$(parameter iscsi.ip)" ]; then
-    say parameters fail "nobody says which disk to boot from" \
-      "start pinetboot serve, or set DHCP option 17 to iscsi:ADDRESS:::LUN:TARGET, or put iscsi.ip= and iscsi.target= into cmdline.txt"
+    parameters_say_none
     return 1
   fi
   parameter_is_made_of iscsi.ip '*[!0-9A-Za-z.:-]*' "an IP address or a host name" &&
@@ -111,6 +104,18 @@ parameters_check() {
     parameter_is_number iscsi.lun 0 16383 &&
     parameter_is_supported_mode &&
     parameter_is_switch usb.readonly
+}
+
+# The boot endpoint's trouble is the nearest cause; without an endpoint it is what DHCP did not say.
+parameters_say_none() {
+  if [ -n "$SERVER" ] && [ -n "$endpoint_problem" ]; then
+    say parameters fail "nobody says which disk to boot from: $endpoint_problem" "$endpoint_fix"
+    return
+  fi
+  none_from=$(lease_get serverid)
+  say parameters fail \
+    "nobody says which disk to boot from${none_from:+: the DHCP server $none_from gave an address, but no disk (option 17)}" \
+    "start pinetboot serve, or set DHCP option 17 to iscsi:ADDRESS:::LUN:TARGET, or put iscsi.ip= and iscsi.target= into cmdline.txt"
 }
 
 # parameter_is_made_of KEY PATTERN_OF_WRONG_ONES WHAT

@@ -9,20 +9,22 @@ GPT_ENTRY_BYTES=128
 # Entries are looked at while they can be partitions that the kernel shows; 128 is what every tool writes.
 GPT_ENTRIES=128
 
-# partitions_for_root DISK: device names, best first: partition 2 (as on a Raspberry Pi's card), then the other Linux
-# partitions in order; without any partition the whole disk.
+# partitions_for_root DISK: device names, best first: the one that the image itself names, partition 2 (as on a Raspberry
+# Pi's card), then the other Linux partitions in order; without any partition the whole disk.
 partitions_for_root() {
   partitions_all=$(partitions_numbers "$1")
   if [ -z "$partitions_all" ]; then
     printf '%s\n' "$1"
     return
   fi
+  partition_named=$(root_by_name "$1")
+  [ -z "$partition_named" ] || printf '%s\n' "$partition_named"
+  partitions_seen=
   for partition_number in 2 $(partitions_linux "$1"); do
     case " $partitions_seen " in *" $partition_number "*) continue ;; esac
     partitions_seen="$partitions_seen $partition_number"
-    partition_name "$1" "$partition_number"
+    partition_name "$1" "$partition_number" | grep -vx "${partition_named:--}"
   done
-  partitions_seen=
 }
 
 partitions_numbers() {
@@ -40,10 +42,43 @@ partitions_linux() {
   if [ "$(partitions_bytes "$1" 450 1)" = "$MBR_PROTECTIVE" ]; then
     partitions_linux_gpt "$1"
   else
-    for mbr_number in 1 2 3 4; do
-      [ "$(partitions_bytes "$1" $((450 + 16 * (mbr_number - 1))) 1)" = "$MBR_LINUX" ] && printf '%s\n' "$mbr_number"
-    done
+    partitions_linux_mbr "$1"
   fi
+}
+
+partitions_linux_mbr() {
+  mbr_extended=
+  for mbr_number in 1 2 3 4; do
+    mbr_entry=$((446 + 16 * (mbr_number - 1)))
+    case "$(partitions_bytes "$1" $((mbr_entry + 4)) 1)" in
+      "$MBR_LINUX") printf '%s\n' "$mbr_number" ;;
+      05 | 0f | 85) mbr_extended=$(partitions_number "$1" $((mbr_entry + 8))) ;;
+    esac
+  done
+  [ -z "$mbr_extended" ] || partitions_linux_logical "$1" "$mbr_extended"
+}
+
+# partitions_linux_logical DISK START: logical partitions are a chain of tables, each with one partition and a link. Links
+# that do not lead on would be a circle.
+partitions_linux_logical() {
+  logical_block=$(cat "$SYS/class/block/$1/queue/logical_block_size" 2>/dev/null)
+  logical_number=5
+  logical_next=0
+  while :; do
+    logical_table=$((($2 + logical_next) * ${logical_block:-512}))
+    [ "$(partitions_bytes "$1" $((logical_table + 510)) 2)" = 55aa ] || return 0
+    [ "$(partitions_bytes "$1" $((logical_table + 450)) 1)" != "$MBR_LINUX" ] || printf '%s\n' "$logical_number"
+    case "$(partitions_bytes "$1" $((logical_table + 466)) 1)" in 05 | 0f | 85) ;; *) return 0 ;; esac
+    logical_link=$(partitions_number "$1" $((logical_table + 470)))
+    [ "$logical_link" -gt "$logical_next" ] || return 0
+    logical_next=$logical_link
+    logical_number=$((logical_number + 1))
+  done
+}
+
+# partitions_number DISK OFFSET: 32 bits, the lowest byte first.
+partitions_number() {
+  printf '%d' "0x$(partitions_bytes "$1" "$2" 4 | sed 's/\(..\)\(..\)\(..\)\(..\)/\4\3\2\1/')"
 }
 
 # The entries lie in the blocks from LBA 2 on.

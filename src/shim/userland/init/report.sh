@@ -16,8 +16,8 @@ report() {
   mkdir -p "$STATE/reports"
   report_number=$((${report_number:-100000} + 1))
   printf 'stage=%s&state=%s&detail=%s&fix=%s' "$1" "$2" "$(url_encode "$3")" "$(url_encode "$4")" \
-    >"$STATE/reports/.new"
-  mv "$STATE/reports/.new" "$STATE/reports/$report_number"
+    >"$STATE/reports/.new$REPORT_FROM"
+  mv "$STATE/reports/.new$REPORT_FROM" "$STATE/reports/$report_number$REPORT_FROM"
   rm -f "$STATE/reports/$((report_number - REPORT_QUEUE_MAX))"
 }
 

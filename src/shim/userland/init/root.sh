@@ -4,21 +4,44 @@
 INITS="/sbin/init /usr/lib/systemd/systemd /lib/systemd/systemd /bin/init /etc/init"
 # Links are followed by hand, inside the new root; more than this is a circle.
 LINKS_MAX=16
+# Ways to read a damaged ext4: without its journal, then by the copies of its superblock (block 32768 of 4 KiB, 8193 of
+# 1 KiB; sb= counts in KiB).
+RESCUE_OPTIONS="noload noload,sb=131072 noload,sb=8193"
 
 root_mount() {
   say root start "looking for a root file system on $DEV/$DISK"
+  disk_watched root_look
+}
+
+root_look() {
   root_problems=
-  for PARTITION in $(partitions_for_root "$DISK"); do
-    root_try && return 0
-    umount "$ROOT" 2>/dev/null
+  root_unmountable=
+  root_candidates=$(partitions_for_root "$DISK")
+  # A damaged file system is read only when none is whole: it may be what an older system left behind.
+  for root_rescue in "" $RESCUE_OPTIONS; do
+    for PARTITION in $root_candidates; do
+      root_try && return 0
+      umount "$ROOT" 2>/dev/null
+    done
+    [ -n "$root_unmountable" ] || break
   done
-  say root fail "${root_problems:-$DEV/$DISK has neither a partition 2 nor a Linux partition}" \
-    "choose another image, or write one with an arm64 Linux to this disk"
+  root_say_none
   return 1
+}
+
+root_say_none() {
+  if [ -z "$root_candidates" ] && [ -f "$STATE/is-alpine" ]; then
+    say root fail "$DEV/$DISK has no root partition: it is Alpine's diskless system, whose own kernel makes its root in memory" \
+      "choose the boot mode kexec for this Pi, or an image with a root partition"
+  else
+    say root fail "${root_problems:-$DEV/$DISK has neither a partition 2 nor a Linux partition}" \
+      "choose another image, or write one with an arm64 Linux to this disk"
+  fi
 }
 
 root_try() {
   if ! root_mount_partition 2>"$STATE/mount.error"; then
+    root_unmountable=1
     root_problem "$DEV/$PARTITION cannot be mounted ($(tail -n 1 "$STATE/mount.error"); this shim reads $(root_filesystems))"
     return 1
   fi
@@ -26,28 +49,46 @@ root_try() {
     root_problem "$DEV/$PARTITION has no init"
     return 1
   }
-  if ! root_runs_here "$ROOT$(root_resolve "$INIT")"; then
-    root_problem "$INIT on $DEV/$PARTITION is not for a 64-bit ARM"
+  root_machine=$(root_machine_of "$ROOT$(root_resolve "$INIT")")
+  if [ -n "$root_machine" ]; then
+    root_problem "$INIT on $DEV/$PARTITION is for $root_machine, not for a 64-bit ARM"
     return 1
   fi
   root_set_writable
-  say root ok "$DEV/$PARTITION is the root, its init is $INIT"
+  root_say_found
 }
 
+# With a word about a root that cannot be written, before its system stumbles over that.
+root_say_found() {
+  root_words="$DEV/$PARTITION is the root, its init is $INIT"
+  if [ "$(blockdev --getro "$DEV/$DISK" 2>/dev/null)" = 1 ]; then
+    say root ok "$root_words, read-only: the target protects this disk against writing" \
+      "allow writing at the target if the system needs it"
+  elif [ -n "$root_rescue" ]; then
+    say root ok "$root_words, read-only: its file system is damaged" \
+      "save what you need, then repair it with fsck on the server or reset this disk"
+  else
+    say root ok "$root_words"
+  fi
+}
+
+# What failed at the first look is what counts; the rescue finds the same again.
 root_problem() {
-  root_problems="$root_problems${root_problems:+; }$1"
+  [ -n "$root_rescue" ] || root_problems="$root_problems${root_problems:+; }$1"
 }
 
 # Read-only first, as a kernel mounts a root: the target's own fsck needs it so.
 root_mount_partition() {
   root_type=$(value_get cmdline rootfstype)
   root_flags=$(value_get cmdline rootflags)
-  mount ${root_type:+-t "$root_type"} -o "ro${root_flags:+,$root_flags}" "$DEV/$PARTITION" "$ROOT"
+  [ -z "$root_rescue" ] || root_type=ext4
+  mount ${root_type:+-t "$root_type"} -o "ro${root_flags:+,$root_flags}${root_rescue:+,$root_rescue}" "$DEV/$PARTITION" "$ROOT"
 }
 
 # A target with a line for / in its fstab checks and remounts its root itself; for one without, nobody else would.
 # rw and ro on the kernel command line have the last word.
 root_set_writable() {
+  [ -z "$root_rescue" ] || return 0
   value_has cmdline ro && return
   value_has cmdline rw || ! root_is_in_fstab || return
   mount -o remount,rw "$ROOT" 2>/dev/null || : # squashfs cannot be written
@@ -87,10 +128,15 @@ root_resolve() {
   printf '%s' "$root_path_now"
 }
 
-# Whether a file is a 64-bit ARM program (ELF class 2, machine 183), or no ELF at all (a script: its shell will tell).
-root_runs_here() {
+# root_machine_of PROGRAM: what it is for, when that is not a 64-bit ARM (ELF class 2, machine 183). What is no ELF at all
+# is a script: its shell will tell.
+root_machine_of() {
   case "$(hexdump -v -n 20 -e '1/1 "%02x"' "$1")" in
     7f454c4602??????????????????????????b700*) ;;
-    7f454c46*) return 1 ;;
+    7f454c46????????????????????????????2800*) printf 'a 32-bit ARM' ;;
+    7f454c46????????????????????????????3e00*) printf 'a PC (x86-64)' ;;
+    7f454c46????????????????????????????0300*) printf 'a PC (x86)' ;;
+    7f454c46????????????????????????????f300*) printf 'RISC-V' ;;
+    7f454c46*) printf 'another processor' ;;
   esac
 }

@@ -12,10 +12,10 @@ BEGIN {
   FS = "\t"
   PLAIN = "\033[0m"; BRIGHT = "\033[1;37m"; BAR = "\033[0;30;47m"; NOW = "\033[1;33m"; DIM = "\033[0;37m"
   STOP = "\033[1;37;41m"
-  split("kernel wifi network parameters login kexec usb root handover", order, " ")
-  title["kernel"] = "Boot shim"; title["wifi"] = "WiFi"; title["network"] = "Network"
+  split("kernel network parameters login kexec root handover", order, " ")
+  title["kernel"] = "Boot shim"; title["network"] = "Network"
   title["parameters"] = "Choice of disk"; title["login"] = "Disk over iSCSI"; title["root"] = "Root file system"
-  title["handover"] = "Start of the system"; title["kexec"] = "The disk's own kernel"; title["usb"] = "USB disk"
+  title["handover"] = "Start of the system"; title["kexec"] = "The disk's own kernel"
   # Hex digits, five dots wide and seven high; each number is a row.
   letters("0", "14 17 19 21 25 17 14"); letters("1", "4 12 4 4 4 4 14"); letters("2", "14 17 1 2 4 8 31")
   letters("3", "31 2 4 2 1 17 14"); letters("4", "2 6 10 18 31 2 2"); letters("5", "31 16 30 1 1 17 14")
@@ -87,11 +87,13 @@ function known(name, value, other, text,    left) {
 }
 
 function draw_stages(    i, stage) {
+  if (fact["mode"] == "usb") title["handover"] = "Disk over USB"
   for (i = 1; i in order; i++) {
     stage = order[i]
     if (!(stage in state)) {
-      if (stage == "wifi" || stage == "usb" || stage == "kexec") continue
-      if (("usb" in state || "kexec" in state) && (stage == "root" || stage == "handover")) continue
+      if (stage == "kexec") continue
+      if ("kexec" in state && (stage == "root" || stage == "handover")) continue
+      if (fact["mode"] == "usb" && stage == "root") continue
     }
     draw_stage(stage)
   }

@@ -8,8 +8,11 @@ SCREEN_ROWS_WANTED=30
 # Below this even the stages have no room, and plain lines are better.
 SCREEN_COLUMNS_LEAST=60
 SCREEN_ROWS_LEAST=24
+# Warnings and errors of the kernel are shown below the boot screen; the rest is in its log. Each line of the kernel's costs
+# a scroll by hand, a moment on a large screen.
+SCREEN_LOGLEVEL=5
 # In the order of a boot, as screen.awk shows them.
-SCREEN_STAGES="kernel wifi network parameters login kexec usb root handover"
+SCREEN_STAGES="kernel network parameters login kexec root handover"
 
 # Returns 1 without a screen that is worth drawing on.
 screen_open() {
@@ -21,6 +24,8 @@ screen_open() {
   SCREEN_MESSAGES=$((SCREEN_ROWS / 8))
   mkdir -p "$STATE/screen"
   SCREEN=$DEV/$SCREEN_TTY
+  read -r screen_loglevel _ <"$PROC/sys/kernel/printk"
+  printf '%s' "$SCREEN_LOGLEVEL" >"$PROC/sys/kernel/printk"
   # No cursor; the kernel's messages scroll in the last lines only, and that is where the cursor stays.
   printf '\033[?25l\033[2J\033[%d;%dr\033[%d;1H' $((SCREEN_ROWS - SCREEN_MESSAGES + 1)) "$SCREEN_ROWS" \
     $((SCREEN_ROWS - SCREEN_MESSAGES + 1)) >"$SCREEN"
@@ -37,6 +42,7 @@ screen_measure() {
 screen_close() {
   [ -n "$SCREEN" ] || return 0
   [ "$screen_factor" -lt 2 ] || font "$SCREEN" 1 2>/dev/null || :
+  printf '%s' "$screen_loglevel" >"$PROC/sys/kernel/printk"
   printf '\033[r\033[2J\033[H\033[?25h' >"$SCREEN"
   SCREEN=
 }
@@ -97,7 +103,7 @@ screen_draw() {
 
 screen_facts() {
   printf 'F\t%s\t%s\n' model "$MODEL" serial "$SERIAL" mac "$MAC" code "$(machine_code)" address "$ADDRESS" \
-    server "$(screen_server)" target "$(parameter iscsi.target)" retry "$1"
+    mode "$(parameter iscsi.mode)" server "$(screen_server)" target "$(parameter iscsi.target)" retry "$1"
 }
 
 screen_server() {

@@ -35,7 +35,7 @@ values_known() {
     iscsi.ip | iscsi.port | iscsi.target | iscsi.lun | iscsi.mode) ;;
     usb.readonly) ;;
     iscsi.initiator | iscsi.username | iscsi.password) ;;
-    pinetboot.server | pinetboot.eeprom | ip | init | ro | rw | rootfstype | rootflags) ;;
+    pinetboot.server | pinetboot.eeprom | ip | init | root | ro | rw | rootfstype | rootflags) ;;
     state | clock | server | message | choose | image) ;;
     *) return 1 ;;
   esac
