@@ -16,7 +16,7 @@ SCREEN_STAGES="kernel network parameters login kexec root handover"
 
 # Returns 1 without a screen that is worth drawing on.
 screen_open() {
-  [ -n "$(ls "$SYS/class/graphics" 2>/dev/null | grep '^fb[0-9]')" ] && [ -c "$DEV/$SCREEN_TTY" ] || return 1
+  grep -q "frame buffer" "$SYS"/class/vtconsole/*/name 2>/dev/null && [ -c "$DEV/$SCREEN_TTY" ] || return 1
   screen_measure || return 1
   screen_factor=$((SCREEN_COLUMNS / SCREEN_COLUMNS_WANTED))
   [ $((SCREEN_ROWS / SCREEN_ROWS_WANTED)) -ge "$screen_factor" ] || screen_factor=$((SCREEN_ROWS / SCREEN_ROWS_WANTED))
