@@ -103,7 +103,7 @@ function draw_stage(stage,    words, room, time, now, mark) {
   now = stage in state ? state[stage] : ""
   time = seconds[stage] == "" ? "" : sprintf("%.1f s ", seconds[stage])
   room = columns - 35 - length(time)
-  words = room > 0 ? sprintf("%-" room "s", cut(detail[stage], room)) time : ""
+  words = room > 0 ? sprintf("%-" room "s", cut(detail[stage], room - 1)) time : ""
   # A stage that is over says so; what it said on its way is of no more use.
   if (now == "ok") mark = PLAIN "  [ " BRIGHT "ok" PLAIN " ] "
   else if (now == "fail") mark = "  " STOP "[STOP]" PLAIN BRIGHT " "
