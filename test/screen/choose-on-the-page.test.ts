@@ -56,7 +56,7 @@ describeWith(NEEDS, "a Pi without an image", () => {
       model: "Raspberry Pi 4 Model B Rev 1.4",
       serial: SERIAL,
     });
-    screen = new ScreenReader(virtualScreen, fontOfKernel(Bun.gunzipSync(image)), 2);
+    screen = new ScreenReader(virtualScreen, fontOfKernel(image), 2);
     const words =
       "-machine virt -cpu cortex-a72 -smp 2 -m 512 -display none -monitor none -serial stdio -no-reboot" +
       ` -netdev tap,id=lan,ifname=${lan.lab.addTap()},script=no,downscript=no` +

@@ -1,4 +1,5 @@
 /** Reads text back from a picture of the Linux console, by the font that lies in the kernel itself. */
+import { gunzipSync } from "node:zlib";
 import type { Picture } from "./picture.ts";
 
 const WIDTH = 8;
@@ -13,9 +14,9 @@ const WHITE = 0xffffff;
 /** Glyph by its dots. */
 export type ConsoleFont = ReadonlyMap<string, string>;
 
-/** Finds the font in an uncompressed kernel image. Throws when there is none. */
-export function fontOfKernel(image: Uint8Array): ConsoleFont {
-  const kernel = Buffer.from(image.buffer, image.byteOffset, image.length);
+/** Finds the font in a kernel's Image.gz. Throws when there is none. */
+export function fontOfKernel(imageGz: Uint8Array): ConsoleFont {
+  const kernel = gunzipSync(imageGz);
   for (let at = kernel.indexOf(CAPITAL_A); at >= 0; at = kernel.indexOf(CAPITAL_A, at + 1)) {
     const glyphs = kernel.subarray(at - 0x41 * HEIGHT, at + (GLYPHS - 0x41) * HEIGHT);
     const glyph = (code: number): string =>
