@@ -3,5 +3,6 @@
  * with the prompt `# `, and `count-writes FILE`, which appends 1, 2, 3 ... each with fsync, and says `wrote N`.
  */
 export { debianRoot } from "./debian-root.ts";
+export { kernelRoot, OWN_INITRAMFS_WORDS } from "./kernel-root.ts";
 export { ROOT_PASSWORD } from "./password.ts";
 export { smallRoot } from "./small-root.ts";

@@ -65,14 +65,22 @@ export async function smallRoot(): Promise<string> {
 async function make(image: string, scratch: string): Promise<void> {
   const rootFiles = join(scratch, "root");
   const bootFiles = join(scratch, "boot");
+  await makeSmallRootFiles(rootFiles, scratch);
+  await writeFiles(bootFiles, BOOT_FILES);
+  await makeDiskImage(image, { table: "dos", ...SIZES, bootFiles, rootFiles });
+}
+
+/** What decides the files that `makeSmallRootFiles` makes, for recipes of larger roots. */
+export const SMALL_ROOT_INPUTS = [SUITE, JSON.stringify([FOLDERS, FILES]), countWrites, ROOT_PASSWORD_HASH];
+
+/** Makes the root's files in `rootFiles`; `scratch` is used on the way. */
+export async function makeSmallRootFiles(rootFiles: string, scratch: string): Promise<void> {
   for (const folder of FOLDERS) await mkdir(join(rootFiles, folder), { recursive: true });
   await installBusybox(rootFiles, scratch);
   const shadow = `root:${ROOT_PASSWORD_HASH}:20000:0:99999:7:::\n`;
   await writeFiles(rootFiles, { ...FILES, "etc/shadow": shadow, "usr/bin/count-writes": countWrites });
   for (const file of EXECUTABLES) await chmod(join(rootFiles, file), 0o755);
   await chmod(join(rootFiles, "etc/shadow"), 0o600);
-  await writeFiles(bootFiles, BOOT_FILES);
-  await makeDiskImage(image, { table: "dos", ...SIZES, bootFiles, rootFiles });
 }
 
 async function installBusybox(rootFiles: string, scratch: string): Promise<void> {

@@ -19,6 +19,7 @@ const DEBIAN_TEXTS = [
   { path: "LICENCE.busybox", id: "busybox-static" },
   { path: "LICENCE.musl", id: "musl-dev" },
   { path: "LICENCE.open-iscsi", id: "open-iscsi" },
+  { path: "LICENCE.zstd", id: "libzstd" },
 ] as const;
 
 /** Reads all licence texts out of the kernel's tree and the packages' files. */

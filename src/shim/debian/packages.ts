@@ -55,6 +55,14 @@ export const PACKAGES = [
     component: "main",
     licence: "GPL-2.0-or-later",
   },
+  {
+    id: "libzstd",
+    name: "libzstd",
+    kind: "source",
+    suite: "trixie",
+    component: "main",
+    licence: "BSD-3-Clause",
+  },
 ] as const satisfies readonly PackageRow[];
 
 export type PackageId = (typeof PACKAGES)[number]["id"];

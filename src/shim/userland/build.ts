@@ -36,6 +36,9 @@ export async function buildInitramfs(options: InitramfsOptions): Promise<string>
     iscsid: await readFile(join(programs, "iscsid")),
     iscsistart: await readFile(join(programs, "iscsistart")),
     keep: await readFile(join(programs, "keep")),
+    "kexec-load": await readFile(join(programs, "kexec-load")),
+    "kexec-tree": await readFile(join(programs, "kexec-tree")),
+    unzstd: await readFile(join(programs, "unzstd")),
   });
   const archive = join(options.workDir, "initramfs.cpio");
   await writeFile(archive, encodeCpio(tree));

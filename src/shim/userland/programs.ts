@@ -9,7 +9,16 @@ import { MuslCompiler } from "./musl.ts";
 import * as recipe from "./recipe.ts";
 import { C_SOURCES } from "./sources.ts";
 
-export const PROGRAM_NAMES = ["font", "helpdisk", "iscsid", "iscsistart", "keep"] as const;
+export const PROGRAM_NAMES = [
+  "font",
+  "helpdisk",
+  "iscsid",
+  "iscsistart",
+  "keep",
+  "kexec-load",
+  "kexec-tree",
+  "unzstd",
+] as const;
 export type ProgramName = (typeof PROGRAM_NAMES)[number];
 
 export interface ProgramsOptions {
@@ -25,11 +34,11 @@ export interface ProgramsOptions {
 /** Compiles what the cache lacks and returns the folder that holds the programs by name. */
 export async function buildPrograms(options: ProgramsOptions): Promise<string> {
   const inputs = await Promise.all(
-    (["musl-dev", "linux-libc-dev", "open-iscsi"] as const).map((id) => options.packages.fetch(id)),
+    (["musl-dev", "linux-libc-dev", "open-iscsi", "libzstd"] as const).map((id) => options.packages.fetch(id)),
   );
-  const [musl, headers, openIscsi] = inputs;
-  if (musl === undefined || headers === undefined || openIscsi === undefined)
-    throw new RangeError("three packages were fetched");
+  const [musl, headers, openIscsi, zstd] = inputs;
+  if (musl === undefined || headers === undefined || openIscsi === undefined || zstd === undefined)
+    throw new RangeError("four packages were fetched");
   const compiler = await options.run([recipe.CROSS_COMPILER, "--version"], { signal: options.signal });
   const versions = inputs.map(({ name, version }) => `${name} ${version}`);
   const key = sha256(JSON.stringify([compiler.split("\n")[0], versions, recipe, C_SOURCES]));
@@ -38,7 +47,7 @@ export async function buildPrograms(options: ProgramsOptions): Promise<string> {
 
   await rm(options.workDir, { recursive: true, force: true });
   await mkdir(options.workDir, { recursive: true });
-  const built = await compileAll(options, musl, headers, openIscsi);
+  const built = await compileAll(options, musl, headers, openIscsi, zstd);
   await mkdir(dirname(kept), { recursive: true });
   try {
     await rename(built, kept);
@@ -54,11 +63,13 @@ async function compileAll(
   musl: FetchedPackage,
   headers: FetchedPackage,
   openIscsi: FetchedPackage,
+  zstd: FetchedPackage,
 ): Promise<string> {
   const at = (name: string): string => join(options.workDir, name);
   await options.packages.unpack(musl, at("musl"));
   await options.packages.unpack(headers, at("linux-libc-dev"));
   await options.packages.unpack(openIscsi, at("open-iscsi"));
+  await options.packages.unpack(zstd, at("zstd"));
   for (const [name, text] of Object.entries(C_SOURCES)) {
     await mkdir(dirname(at(`ours/${name}`)), { recursive: true });
     await writeFile(at(`ours/${name}`), text);
@@ -77,11 +88,13 @@ async function compileAll(
   const folders = recipe.OPEN_ISCSI_INCLUDES.map((folder) => `-I${at(`open-iscsi/${folder}`)}`);
   const includes = [`-I${at("ours/include")}`, ...folders];
   const theirFlags = [...recipe.OPEN_ISCSI_DEFINES, ...includes, "-w"];
-  const ourFlags = ["-D_GNU_SOURCE", ...includes, "-Wall", "-Wextra", "-Werror"];
+  const zstdFlags = [...recipe.ZSTD_DEFINES, `-I${at("zstd/lib")}`];
+  const ourFlags = ["-D_GNU_SOURCE", ...includes, `-I${at("zstd/lib")}`, "-Wall", "-Wextra", "-Werror"];
   const theirs = (names: readonly string[]): Job[] =>
     names.map((name) => job(at(`open-iscsi/${name}`), at("objects"), theirFlags));
   const ours = (names: readonly string[]): Job[] =>
     names.map((name) => job(at(`ours/${name}`), at("objects"), ourFlags));
+  const zstds = recipe.ZSTD_SOURCES.map((name) => job(at(`zstd/${name}`), at("objects"), [...zstdFlags, "-w"]));
   const common = [...theirs(recipe.OPEN_ISCSI_SOURCES), ...ours(recipe.OPEN_ISCSI_HELPERS)];
   const links: readonly (readonly [ProgramName, readonly Job[]])[] = [
     ["iscsid", [...theirs(["usr/iscsid.c"]), ...common]],
@@ -89,6 +102,9 @@ async function compileAll(
     ["helpdisk", ours(["helpdisk.c"])],
     ["keep", ours(["keep.c"])],
     ["font", ours(["font.c"])],
+    ["kexec-load", ours(recipe.KEXEC_LOAD_SOURCES)],
+    ["kexec-tree", ours(recipe.KEXEC_TREE_SOURCES)],
+    ["unzstd", [...ours(["kexec/unzstd.c"]), ...zstds]],
   ];
   const jobs = new Map(links.flatMap(([, needed]) => needed).map((each) => [each.object, each]));
   await inParallel([...jobs.values()], async ({ source, object, flags }) => {

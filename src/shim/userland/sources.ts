@@ -7,6 +7,20 @@ import libmountHeader from "./c/include/libmount/libmount.h" with { type: "text"
 import evpHeader from "./c/include/openssl/evp.h" with { type: "text" };
 import randHeader from "./c/include/openssl/rand.h" with { type: "text" };
 import helpdisk from "./c/helpdisk.c" with { type: "text" };
+import firmwareSource from "./c/kexec/firmware.c" with { type: "text" };
+import firmwareHeader from "./c/kexec/firmware.h" with { type: "text" };
+import imageSource from "./c/kexec/image.c" with { type: "text" };
+import imageHeader from "./c/kexec/image.h" with { type: "text" };
+import kexecLoadSource from "./c/kexec/kexec-load.c" with { type: "text" };
+import kexecTreeSource from "./c/kexec/kexec-tree.c" with { type: "text" };
+import memorySource from "./c/kexec/memory.c" with { type: "text" };
+import memoryHeader from "./c/kexec/memory.h" with { type: "text" };
+import overlaySource from "./c/kexec/overlay.c" with { type: "text" };
+import overlayHeader from "./c/kexec/overlay.h" with { type: "text" };
+import parameterSource from "./c/kexec/parameter.c" with { type: "text" };
+import treeSource from "./c/kexec/tree.c" with { type: "text" };
+import treeHeader from "./c/kexec/tree.h" with { type: "text" };
+import unzstdSource from "./c/kexec/unzstd.c" with { type: "text" };
 import keep from "./c/keep.c" with { type: "text" };
 import logLines from "./c/log-lines.c" with { type: "text" };
 import addressKeeper from "./init/address-keeper.sh" with { type: "text" };
@@ -40,6 +54,19 @@ import report from "./init/report.sh" with { type: "text" };
 import rootPath from "./init/root-path.sh" with { type: "text" };
 import resolvConf from "./init/resolv-conf.sh" with { type: "text" };
 import root from "./init/root.sh" with { type: "text" };
+import boards from "./init/boards.sh" with { type: "text" };
+import configTxtAwk from "./init/config-txt.awk" with { type: "text" };
+import configTxt from "./init/config-txt.sh" with { type: "text" };
+import continued from "./init/continued.sh" with { type: "text" };
+import kexecInitramfs from "./init/kexec-initramfs.sh" with { type: "text" };
+import kexecModulesAwk from "./init/kexec-modules.awk" with { type: "text" };
+import kexecModules from "./init/kexec-modules.sh" with { type: "text" };
+import kexecPrepare from "./init/kexec-prepare.sh" with { type: "text" };
+import kexecStart from "./init/kexec-start.sh" with { type: "text" };
+import unpack from "./init/unpack.sh" with { type: "text" };
+import handoverInitramfs from "./init/handover-initramfs.sh" with { type: "text" };
+import keepHints from "./init/keep-hints.sh" with { type: "text" };
+import kexecInit from "./init/kexec-init.sh" with { type: "text" };
 import say from "./init/say.sh" with { type: "text" };
 import screenAwk from "./init/screen.awk" with { type: "text" };
 import screen from "./init/screen.sh" with { type: "text" };
@@ -55,6 +82,20 @@ export const C_SOURCES: Readonly<Record<string, string>> = {
   "helpdisk.c": helpdisk,
   "keep.c": keep,
   "log-lines.c": logLines,
+  "kexec/firmware.c": firmwareSource,
+  "kexec/firmware.h": firmwareHeader,
+  "kexec/image.c": imageSource,
+  "kexec/image.h": imageHeader,
+  "kexec/kexec-load.c": kexecLoadSource,
+  "kexec/kexec-tree.c": kexecTreeSource,
+  "kexec/memory.c": memorySource,
+  "kexec/memory.h": memoryHeader,
+  "kexec/overlay.c": overlaySource,
+  "kexec/overlay.h": overlayHeader,
+  "kexec/parameter.c": parameterSource,
+  "kexec/tree.c": treeSource,
+  "kexec/tree.h": treeHeader,
+  "kexec/unzstd.c": unzstdSource,
   "include/libkmod.h": libkmodHeader,
   "include/libmount/libmount.h": libmountHeader,
   "include/openssl/evp.h": evpHeader,
@@ -96,6 +137,19 @@ export const INIT_PARTS: Readonly<Record<string, string>> = {
   "resolv-conf.sh": resolvConf,
   "root-path.sh": rootPath,
   "root.sh": root,
+  "boards.sh": boards,
+  "config-txt.awk": configTxtAwk,
+  "config-txt.sh": configTxt,
+  "continued.sh": continued,
+  "kexec-initramfs.sh": kexecInitramfs,
+  "kexec-modules.awk": kexecModulesAwk,
+  "kexec-modules.sh": kexecModules,
+  "kexec-prepare.sh": kexecPrepare,
+  "kexec-start.sh": kexecStart,
+  "unpack.sh": unpack,
+  "handover-initramfs.sh": handoverInitramfs,
+  "keep-hints.sh": keepHints,
+  "kexec-init.sh": kexecInit,
   "say.sh": say,
   "screen.awk": screenAwk,
   "screen.sh": screen,

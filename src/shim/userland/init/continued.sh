@@ -104,5 +104,6 @@ continued_interface() {
 continued_parameters() {
   [ -d "$CONTINUED/values" ] || return 1
   rm -rf "$CONTINUED/values"
-  parameters_check
+  parameters_check || return 1
+  say parameters ok "$(parameter iscsi.target) at $(parameter iscsi.ip):$(parameter_port), as before this kernel"
 }

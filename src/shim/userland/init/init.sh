@@ -32,6 +32,7 @@ export PATH LC_ALL=C
 . "$LIB"/login.sh
 . "$LIB"/mode.sh
 . "$LIB"/cpus.sh
+. "$LIB"/continued.sh
 . "$LIB"/partitions.sh
 . "$LIB"/root-name.sh
 . "$LIB"/root.sh
@@ -39,11 +40,18 @@ export PATH LC_ALL=C
 . "$LIB"/resolv-conf.sh
 . "$LIB"/eeprom.sh
 . "$LIB"/handover.sh
-. "$LIB"/kexec.sh
 . "$LIB"/gadget.sh
 . "$LIB"/help-steps.sh
 . "$LIB"/help-disk.sh
 . "$LIB"/usb.sh
+. "$LIB"/handover-initramfs.sh
+. "$LIB"/boards.sh
+. "$LIB"/config-txt.sh
+. "$LIB"/unpack.sh
+. "$LIB"/kexec-modules.sh
+. "$LIB"/kexec-prepare.sh
+. "$LIB"/kexec-initramfs.sh
+. "$LIB"/kexec.sh
 
 # Seconds between a failure and the next try: long enough to read the words, short enough not to keep anybody waiting.
 RETRY_SECONDS=10
@@ -62,6 +70,7 @@ say_open_consoles
 machine_identify
 cmdline_read
 report_server_from_cmdline
+continued_take
 keep_prepare
 say kernel ok "Linux $(uname -r) on $MODEL"
 eeprom_update
@@ -75,6 +84,7 @@ while :; do
     login) run=login_target good=mode bad=network ;;
     kexec) run=kexec_mode good=network bad=network ;;
     usb) run=usb_mode good=network bad=network ;;
+    initramfs) run=handover_to_initramfs good=network bad=network ;;
     root) run=root_mount good=handover bad=network ;;
     handover) run=handover good=handover bad=network ;;
   esac

@@ -5,14 +5,15 @@
 KEEP_SIZE=4m
 
 keep_prepare() {
-  mount -t tmpfs -o mode=0700,noswap,size="$KEEP_SIZE" tmpfs "$KEEP"
+  # Kernels before 6.4, which mode kexec may start, cannot keep a tmpfs out of the swap; a ramfs never goes there.
+  mount -t tmpfs -o mode=0700,noswap,size="$KEEP_SIZE" tmpfs "$KEEP" 2>/dev/null || mount -t ramfs -o mode=0700 ramfs "$KEEP"
   mkdir -p "$KEEP/bin" "$KEEP/sbin" "$KEEP/proc" "$KEEP/sys" "$KEEP/dev" "$KEEP/lease" "$KEEP/run/lock/iscsi" \
     "$KEEP/etc/iscsi" "$KEEP/lib"
   mount -t proc proc "$KEEP/proc"
   mount -t sysfs sysfs "$KEEP/sys"
   mount -t devtmpfs devtmpfs "$KEEP/dev"
   cp /bin/busybox /bin/keep "$KEEP/bin"
-  for name in sh cat grep ip rm sleep; do ln -s busybox "$KEEP/bin/$name"; done
+  for name in sh cat cp grep ip rm sleep; do ln -s busybox "$KEEP/bin/$name"; done
   cp /sbin/iscsid "$KEEP/sbin/iscsid"
   cp "$LIB"/dhcp-client.sh "$LIB"/dhcp-event.sh "$LIB"/interface-name.sh "$LIB"/address-keeper.sh "$KEEP/lib"
   chmod 0755 "$KEEP/lib/dhcp-event.sh"

@@ -56,6 +56,6 @@ modules_say_none() {
 modules_wanted() {
   for modules_name in $MODULES_NEEDED "$ROOT_TYPE"; do printf 'need %s\n' "$modules_name"; done
   for modules_name in $MODULES_MAYBE; do printf 'maybe %s\n' "$modules_name"; done
-  kexec-tree list <"$STATE/kexec/tree" | sort -u | sed 's/^/compatible /'
+  kexec-tree list "$STATE/kexec/tree" | sort -u | sed 's/^/compatible /'
   find "$SYS/devices" -name modalias -exec cat {} + 2>/dev/null | sort -u | sed -n '/./s/^/alias /p'
 }

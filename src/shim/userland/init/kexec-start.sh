@@ -6,10 +6,11 @@ BUSYBOX=$BASE/bin/busybox
 
 if [ -x /init ]; then
   "$BUSYBOX" chroot "$BASE" /init "$@"
-  # The programs that keep the disk alive have mounts of their own, below $BASE/keep.
   for mount in run dev sys proc; do "$BUSYBOX" umount "$BASE/$mount"; done
-  exec /init "$@"
+  for name in init bin sbin lib continued; do "$BUSYBOX" rm -rf "$BASE/$name" 2>/dev/null; done
+  exec "$BASE/keep/bin/busybox" sh "$BASE/keep/lib/kexec-init.sh" "$@"
 fi
 # An initramfs that only brings files, firmware for instance: then ours is the whole.
 "$BUSYBOX" cp -a "$BASE"/* /
+"$BUSYBOX" rm -f /continued/then-initramfs
 exec /bin/busybox sh /init "$@"

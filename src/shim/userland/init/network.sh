@@ -7,6 +7,11 @@ LEASE_PATIENCE_SECONDS=45
 
 network_up() {
   network_is_up && return 0
+  if continued_network; then
+    say network ok "$INTERFACE has $ADDRESS, as before this kernel"
+    report_start
+    return 0
+  fi
   say network start "looking for a wired network"
   network_wait_for_link
   machine_mac "$INTERFACE"
@@ -103,9 +108,7 @@ network_lease() {
     [ -z "$DHCP_CLIENT" ] || kill "$DHCP_CLIENT" 2>/dev/null
     rm -rf "$KEEP/lease"
     mkdir -p "$KEEP/lease"
-    keep_start /dev/null @/busybox /bin/busybox sh /lib/dhcp-client.sh "$MAC" "$(machine_hostname)" "$DHCP_FLAGS"
-    DHCP_CLIENT=$KEPT
-    DHCP_INTERFACE=$INTERFACE
+    network_dhcp_start
   fi
   network_polls=0
   while ! lease_read; do
@@ -123,6 +126,13 @@ network_lease() {
     fi
     poll_pause
   done
+}
+
+# The client goes on until the target shuts down.
+network_dhcp_start() {
+  keep_start /dev/null @/busybox /bin/busybox sh /lib/dhcp-client.sh "$MAC" "$(machine_hostname)" "$DHCP_FLAGS"
+  DHCP_CLIENT=$KEPT
+  DHCP_INTERFACE=$INTERFACE
 }
 
 # The lease as dhcp-event.sh wrote it, once it is bound.

@@ -6,6 +6,7 @@ DEFAULT_PORT=3260
 QUESTION_TIMEOUT_SECONDS=40
 
 parameters_get() {
+  continued_parameters && return 0
   say_once parameters parameters start "asking which disk to boot from"
   values_clear endpoint
   parameters_from_endpoint || return 1

@@ -34,6 +34,7 @@ values_known() {
   case "$1" in
     iscsi.ip | iscsi.port | iscsi.target | iscsi.lun | iscsi.mode) ;;
     usb.readonly) ;;
+    iscsi.fallback) ;;
     iscsi.initiator | iscsi.username | iscsi.password) ;;
     pinetboot.server | pinetboot.eeprom | ip | init | root | ro | rw | rootfstype | rootflags) ;;
     state | clock | server | message | choose | image) ;;

@@ -1,5 +1,6 @@
 /*
- * kexec-tree OUTPUT: makes the device tree of the next kernel. Standard input says how, a line each, in this order:
+ * kexec-tree list TREE: prints what each device of a tree is compatible with, a line each.
+ * kexec-tree make OUTPUT: makes the device tree of the next kernel. Standard input says how, a line each, in this order:
  *
  *   base FILE          the tree to begin with: the image's own
  *   running FILE       in its place: the running tree, without the running kernel's command line
@@ -233,7 +234,7 @@ static void follow(struct making *making, char *line)
 		die("unknown line: %s", line);
 }
 
-int main(int argc, char **argv)
+static void make(const char *path)
 {
 	struct making making = { .overlays = "" };
 	char *line = NULL;
@@ -242,8 +243,6 @@ int main(int argc, char **argv)
 	unsigned char *bytes;
 	FILE *output;
 
-	if (argc != 2)
-		die("kexec-tree OUTPUT < LINES");
 	while ((length = getline(&line, &room, stdin)) >= 0) {
 		if (length && line[length - 1] == '\n')
 			line[length - 1] = '\0';
@@ -254,8 +253,35 @@ int main(int argc, char **argv)
 		die("no base tree was named");
 	end_overlay(&making);
 	bytes = tree_flatten(making.tree, &size);
-	output = fopen(argv[1], "wb");
+	output = fopen(path, "wb");
 	if (!output || fwrite(bytes, size, 1, output) != 1 || fclose(output))
-		die("%s cannot be written", argv[1]);
+		die("%s cannot be written", path);
+}
+
+static void list(const struct node *node)
+{
+	const struct property *names = property_find(node, "compatible");
+
+	if (names && names->size && !names->data[names->size - 1])
+		for (size_t at = 0; at < names->size; at += strlen((char *)names->data + at) + 1)
+			puts((char *)names->data + at);
+	for (const struct node *child = node->children; child; child = child->next)
+		list(child);
+}
+
+int main(int argc, char **argv)
+{
+	struct tree *tree;
+
+	if (argc == 3 && !strcmp(argv[1], "make")) {
+		make(argv[2]);
+	} else if (argc == 3 && !strcmp(argv[1], "list")) {
+		tree = read_tree(argv[2]);
+		if (!tree)
+			die("%s cannot be used", argv[2]);
+		list(tree->root);
+	} else {
+		die("kexec-tree list TREE | make OUTPUT < LINES");
+	}
 	return 0;
 }

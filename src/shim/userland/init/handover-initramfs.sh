@@ -1,0 +1,13 @@
+# The end of our part in a kernel that has the image's own initramfs: the disk is there, the image's /init goes on.
+
+# Leaves with 0: kexec-start.sh, which is PID 1, then starts the image's /init.
+handover_to_initramfs() {
+  mkdir -p "$KEEP/hints"
+  (RUN=$KEEP/hints && hint_networkd && hint_network_manager && hint_ifupdown)
+  cp "$LIB/keep-hints.sh" "$LIB/kexec-init.sh" "$KEEP/lib"
+  keep_start /dev/kmsg @/busybox /bin/busybox sh /lib/keep-hints.sh
+  say handover ok "the image's own initramfs goes on with $DEV/$DISK"
+  report_finish "$REPORT_PATIENCE_SECONDS"
+  screen_close
+  exit 0
+}
