@@ -26,7 +26,7 @@ board_row() {
 
 # board_field NUMBER
 board_field() {
-  board_row | cut -d' ' -f"$1" | tr ',' ' '
+  board_row | cut -d' ' -f"$1" | tr ',\n' '  ' | sed 's/ $//'
 }
 
 # Two hex digits: bits 4 to 11 of a new-style revision code (bit 23).

@@ -19,7 +19,9 @@ BEGIN {
 
 function read_file(name, depth,    line, path) {
   path = dir "/" name
-  if (depth > INCLUDE_DEPTH_MAX) return
+  # awk has one place in each file: a file that includes itself would be read on, not anew.
+  if (depth > INCLUDE_DEPTH_MAX || (path in is_open)) return
+  is_open[path] = 1
   while ((getline line < path) > 0) {
     gsub(/^\357\273\277|[\r\t ]+$|^[\t ]+/, "", line)
     if (line ~ /^include[\t ]/) {
@@ -28,6 +30,7 @@ function read_file(name, depth,    line, path) {
     else if (line != "" && line !~ /^#/ && passes()) setting(line)
   }
   close(path)
+  delete is_open[path]
 }
 
 # Filters of one kind replace each other, those of different kinds hold together.

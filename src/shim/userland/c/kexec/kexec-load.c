@@ -29,21 +29,16 @@
 #define LOWEST (2 * MIB)
 enum { SEED_BYTES = 64, KASLR_SEED_BYTES = 8 };
 
-/* What kexec jumps to, with the MMU off: x0 is the device tree, x1 to x3 are zero, as arm64 kernels want it. */
-extern const unsigned char handover_begin[], handover_kernel[], handover_tree[], handover_end[];
-__asm__(".pushsection .rodata\n"
-	".balign 8\n"
-	"handover_begin:\n"
-	"	ldr x0, handover_tree\n"
-	"	ldr x4, handover_kernel\n"
-	"	mov x1, xzr\n"
-	"	mov x2, xzr\n"
-	"	mov x3, xzr\n"
-	"	br x4\n"
-	"handover_kernel: .quad 0\n"
-	"handover_tree: .quad 0\n"
-	"handover_end:\n"
-	".popsection\n");
+/*
+ * What kexec jumps to, with the MMU off. arm64 kernels want the device tree's address in x0 and nothing in x1 to x3, and
+ * kexec_load cannot say that itself:
+ *
+ *   ldr x0, tree; ldr x4, kernel; mov x1, xzr; mov x2, xzr; mov x3, xzr; br x4
+ */
+struct handover {
+	uint32_t code[6];
+	uint64_t kernel, tree;
+};
 
 static const char *kexec_error(int error)
 {
@@ -127,11 +122,6 @@ static struct kexec_segment segment(const void *bytes, size_t size, uint64_t at,
 	return made;
 }
 
-static void put_address(unsigned char *at, uint64_t address)
-{
-	memcpy(at, &address, sizeof(address));
-}
-
 static void load(const char *kernel, const char *initrd_path, const char *tree_path)
 {
 	struct memory memory = { 0 };
@@ -139,8 +129,9 @@ static void load(const char *kernel, const char *initrd_path, const char *tree_p
 	size_t initrd_size, tree_size;
 	unsigned char *initrd = read_file(initrd_path, &initrd_size), *bytes = read_file(tree_path, &tree_size);
 	struct tree *tree = bytes ? tree_read(bytes, tree_size, tree_path) : NULL;
-	unsigned char handover[64];
-	size_t handover_size = handover_end - handover_begin;
+	struct handover handover = {
+		.code = { 0x58000100, 0x580000a4, 0xaa1f03e1, 0xaa1f03e2, 0xaa1f03e3, 0xd61f0080 },
+	};
 	uint64_t base, initrd_at, tree_at, handover_at;
 
 	read_image(&image, kernel);
@@ -157,15 +148,14 @@ static void load(const char *kernel, const char *initrd_path, const char *tree_p
 		die("the device tree is larger than a kernel takes");
 	tree_at = place(&memory, "device tree", TREE_MAX_BYTES, KERNEL_ALIGNMENT, base);
 	handover_at = place(&memory, "handover", PAGE_BYTES, PAGE_BYTES, base);
-	memcpy(handover, handover_begin, handover_size);
-	put_address(handover + (handover_kernel - handover_begin), base + image.text_offset);
-	put_address(handover + (handover_tree - handover_begin), tree_at);
+	handover.kernel = base + image.text_offset;
+	handover.tree = tree_at;
 
 	struct kexec_segment segments[] = {
 		segment(image.bytes, image.file_size, base + image.text_offset, image.size),
 		segment(initrd, initrd_size, initrd_at, initrd_size),
 		segment(bytes, tree_size, tree_at, tree_size),
-		segment(handover, handover_size, handover_at, handover_size),
+		segment(&handover, sizeof(handover), handover_at, sizeof(handover)),
 	};
 	if (syscall(SYS_kexec_load, handover_at, sizeof(segments) / sizeof(segments[0]), segments, KEXEC_ARCH_AARCH64))
 		die("%s", kexec_error(errno));
