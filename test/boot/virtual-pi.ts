@@ -25,6 +25,8 @@ export interface VirtualPiOptions {
   readonly mac: string;
   /** Of `virt` alone; a raspi3b has its board's. */
   readonly memoryMib?: number;
+  /** As `memoryMib`; 2 by default. */
+  readonly cpus?: number;
   /** Image of an SD card, a power of two in size: the firmware starts from it, and the machine has it in. */
   readonly card?: string;
 }
@@ -128,14 +130,14 @@ export class VirtualPi {
   }
 
   #qemuCommand(files: StartedFiles): string[] {
-    const { machine, mac, memoryMib = 1024, card } = this.options;
+    const { machine, mac, memoryMib = 1024, cpus = 2, card } = this.options;
     const nic = machine === "raspi3b" ? "usb-net" : "virtio-net-pci";
     const initramfs = files.initramfsPath ? ["-initrd", files.initramfsPath] : [];
     return [
       "qemu-system-aarch64",
       ...words("-display none -serial stdio -no-reboot"),
       ...monitorFlags(this.#monitorPath),
-      ...(machine === "raspi3b" ? raspi3b(files) : virt(files, memoryMib)),
+      ...(machine === "raspi3b" ? raspi3b(files) : virt(files, cpus, memoryMib)),
       "-kernel",
       files.kernelPath,
       ...initramfs,
@@ -150,8 +152,8 @@ function raspi3b(files: StartedFiles): string[] {
   return ["-machine", "raspi3b", "-dtb", files.deviceTreePath];
 }
 
-function virt(files: StartedFiles, memoryMib: number): string[] {
-  const machine = words(`-machine virt -cpu cortex-a72 -smp 2 -m ${memoryMib} -device virtio-rng-pci`);
+function virt(files: StartedFiles, cpus: number, memoryMib: number): string[] {
+  const machine = words(`-machine virt -cpu cortex-a72 -smp ${cpus} -m ${memoryMib} -device virtio-rng-pci`);
   // Whatever UART the served command line names, this machine's only one is the first PL011.
   return [...machine, "-append", files.cmdline.replaceAll(/(?<=console=)ttyAMA\d+/g, "ttyAMA0")];
 }

@@ -33,6 +33,13 @@ const LABELS = {
   uart0_gpio14: "/soc/gpio@7e200000/uart0_gpio14",
 } as const;
 
+/** Folders whose modules are packed, as distributions pack all of theirs; this machine's depmod need not know gzip. */
+const PACKED = {
+  "drivers/scsi": "xz --check=crc32",
+  "fs/ext4": "zstd -q --rm",
+  "fs/jbd2": "zstd -q --rm",
+} as const;
+
 const CONFIG_TXT = `# As Raspberry Pi's own, with what these machines lack left out
 dtparam=audio=on
 auto_initramfs=1
@@ -74,7 +81,7 @@ exec /bin/busybox switch_root /newroot /sbin/init
 
 /** Path of the raw image (137 MiB). Needs root, dtc, depmod and the mirror once. */
 export async function kernelRoot(): Promise<string> {
-  const text = JSON.stringify([SUITE, SIZES, MODULES.source, CONFIG_TXT, CMDLINE_TXT, OWN_INIT]);
+  const text = JSON.stringify([SUITE, SIZES, MODULES.source, PACKED, CONFIG_TXT, CMDLINE_TXT, OWN_INIT]);
   return cachedImage({ name: "kernel-root.img", inputs: [...SMALL_ROOT_INPUTS, text, disableBt], make });
 }
 
@@ -119,7 +126,7 @@ async function unpackKernel(dir: string): Promise<Kernel> {
   };
 }
 
-/** The chosen modules, some packed in each way that distributions use, and the lists that depmod makes of them. */
+/** The chosen modules, and the lists that depmod makes of them. */
 async function copyModules({ modules }: Kernel, rootFiles: string): Promise<void> {
   const release = basename(modules);
   const target = join(rootFiles, "lib/modules", release);
@@ -128,10 +135,8 @@ async function copyModules({ modules }: Kernel, rootFiles: string): Promise<void
     await mkdir(dirname(join(target, path)), { recursive: true });
     await cp(join(modules, path), join(target, path));
   }
-  const kernel = join(target, "kernel");
-  await run(["sh", "-c", 'xz --check=crc32 "$1"/*.ko', "sh", join(kernel, "drivers/scsi")]);
-  await run(["sh", "-c", 'zstd -q --rm "$1"/*.ko', "sh", join(kernel, "fs/ext4")]);
-  await run(["sh", "-c", 'gzip "$1"/*.ko', "sh", join(kernel, "fs/jbd2")]);
+  for (const [folder, command] of Object.entries(PACKED))
+    await run(["sh", "-c", `${command} "$1"/*.ko`, "sh", join(target, "kernel", folder)]);
   for (const list of ["modules.builtin", "modules.order", "modules.builtin.modinfo"])
     await cp(join(modules, list), join(target, list));
   await run(["depmod", "--basedir", rootFiles, release]);

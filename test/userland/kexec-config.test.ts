@@ -141,7 +141,9 @@ dtparam=i2c_arm=on
       "new/vmlinuz": "k",
     });
     expect(
-      read('kernel=$(config_kernel); echo "$kernel"; config_initramfs "$kernel"; config_cmdline; config_overlays'),
+      read(
+        'kernel=$(config_kernel); echo "$kernel"; config_initramfs "$kernel"; config_cmdline; config_overlays',
+      ),
     ).toBe("current/vmlinuz\ncurrent/initrd.img\nroot=LABEL=writable rootwait current/overlays/");
   });
 
@@ -236,7 +238,11 @@ dtparam=screen
 
   test("a machine that is no Raspberry Pi sees what holds for all and has no tree", () => {
     shell.write("proc/device-tree/compatible", "linux,dummy-virt\0");
-    boot({ "config.txt": "[pi4]\nkernel=a\n[all]\ndtparam=x\n", "kernel8.img": "k", "bcm2711-rpi-4-b.dtb": "t" });
+    boot({
+      "config.txt": "[pi4]\nkernel=a\n[all]\ndtparam=x\n",
+      "kernel8.img": "k",
+      "bcm2711-rpi-4-b.dtb": "t",
+    });
     expect(read("config_kernel; config_tree || echo none")).toBe("kernel8.imgnone\n");
     expect(steps()).toEqual(["param x"]);
   });

@@ -140,7 +140,9 @@ describeWith(TOOLS, "the device tree of the next kernel", () => {
     expect(await get("/ethernet@7d580000", "local-mac-address", "bx")).toBe("dc a6 32 b4 1a c");
     expect(await get("/emmc2bus", "dma-ranges", "x")).toBe("0 0 0 0 fc000000");
     // 7 GiB do not fit into one cell: two entries.
-    expect(await get("/memory@0", "reg", "x")).toBe("0 0 3b400000 0 40000000 c0000000 1 0 c0000000 1 c0000000 40000000");
+    expect(await get("/memory@0", "reg", "x")).toBe(
+      "0 0 3b400000 0 40000000 c0000000 1 0 c0000000 1 c0000000 40000000",
+    );
     expect(await get("/chosen", "rpi-boardrev-ext", "x")).toBe("0");
     expect(await get("/chosen/bootloader", "boot-mode", "x")).toBe("2");
     expect(await get("/chosen/framebuffer@3e402000", "reg", "x")).toBe("0 3e402000 7e9000");

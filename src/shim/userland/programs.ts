@@ -34,7 +34,9 @@ export interface ProgramsOptions {
 /** Compiles what the cache lacks and returns the folder that holds the programs by name. */
 export async function buildPrograms(options: ProgramsOptions): Promise<string> {
   const inputs = await Promise.all(
-    (["musl-dev", "linux-libc-dev", "open-iscsi", "libzstd"] as const).map((id) => options.packages.fetch(id)),
+    (["musl-dev", "linux-libc-dev", "open-iscsi", "libzstd"] as const).map((id) =>
+      options.packages.fetch(id),
+    ),
   );
   const [musl, headers, openIscsi, zstd] = inputs;
   if (musl === undefined || headers === undefined || openIscsi === undefined || zstd === undefined)
@@ -94,7 +96,9 @@ async function compileAll(
     names.map((name) => job(at(`open-iscsi/${name}`), at("objects"), theirFlags));
   const ours = (names: readonly string[]): Job[] =>
     names.map((name) => job(at(`ours/${name}`), at("objects"), ourFlags));
-  const zstds = recipe.ZSTD_SOURCES.map((name) => job(at(`zstd/${name}`), at("objects"), [...zstdFlags, "-w"]));
+  const zstds = recipe.ZSTD_SOURCES.map((name) =>
+    job(at(`zstd/${name}`), at("objects"), [...zstdFlags, "-w"]),
+  );
   const common = [...theirs(recipe.OPEN_ISCSI_SOURCES), ...ours(recipe.OPEN_ISCSI_HELPERS)];
   const links: readonly (readonly [ProgramName, readonly Job[]])[] = [
     ["iscsid", [...theirs(["usr/iscsid.c"]), ...common]],

@@ -14,7 +14,7 @@ continued_give() {
     cp -a "$STATE/values/endpoint" "$STATE/values/dhcp" "$1/values" 2>/dev/null
     continued_cmdline "$1"
     cp -a "$KEEP/lease" "$1/lease"
-    cp /etc/resolv.conf "$1" 2>/dev/null
+    cp "$RESOLV_CONF" "$1/resolv.conf" 2>/dev/null
     for continued_name in SERVER BOOT_ID MAC ADDRESS CLOCK_SET; do
       eval "continued_value=\$$continued_name"
       printf '%s' "$continued_value" >"$1/$continued_name"
@@ -23,6 +23,7 @@ continued_give() {
     ip route show default | awk '{ print $3; exit }' >"$1/router"
     [ -z "$STAGED_BELOW" ] || : >"$1/then-initramfs"
   )
+  chmod -R go= "$1"
 }
 
 # What the first command line said of the disk; the rest of it was for the first kernel. From here on the mode is pivot.
@@ -81,7 +82,7 @@ continued_network() {
   ADDRESS=$(cat "$CONTINUED/ADDRESS")
   ip addr add "$(cat "$CONTINUED/network")" broadcast + dev "$INTERFACE"
   [ ! -s "$CONTINUED/router" ] || ip route replace default via "$(cat "$CONTINUED/router")" dev "$INTERFACE"
-  [ ! -f "$CONTINUED/resolv.conf" ] || cp "$CONTINUED/resolv.conf" /etc/resolv.conf
+  [ ! -f "$CONTINUED/resolv.conf" ] || cp "$CONTINUED/resolv.conf" "$RESOLV_CONF"
   if [ -f "$CONTINUED/lease/bound" ]; then
     cp -a "$CONTINUED"/lease/* "$KEEP/lease"
     network_dhcp_start
