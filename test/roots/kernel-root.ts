@@ -57,7 +57,7 @@ enable_uart=1
 `;
 /** The name of an SD card's partition, which is none here. */
 const CMDLINE_TXT =
-  "console=serial0,115200 console=tty1 root=/dev/mmcblk0p2 rootfstype=ext4 rootwait panic=-1\n";
+  "console=tty1 console=serial0,115200 root=/dev/mmcblk0p2 rootfstype=ext4 rootwait panic=-1\n";
 
 /** What the image's own initramfs says when it runs. */
 export const OWN_INITRAMFS_WORDS = "the image's own initramfs is running";
