@@ -127,8 +127,7 @@ describeWith(TOOLS, "the device tree of the next kernel", () => {
 
   test("a tree comes out as it went in", async () => {
     expect(make(`running ${at("running.dtb")}`)).toEqual({ said: "", exitCode: 0 });
-    const without = (text: string): string => text.replace(/\t\tbootargs = .*\n/, "");
-    expect(without(await asText("next.dtb"))).toBe(without(await asText("running.dtb")));
+    expect(withoutWords(await asText("next.dtb"))).toBe(withoutWords(await asText("running.dtb")));
     expect(await get("/chosen", "bootargs")).toBe("(none)");
   });
 
@@ -234,10 +233,8 @@ describeWith(TOOLS, "the device tree of the next kernel", () => {
   });
 
   test("the map names another overlay for a board, renames, and says what is not for it", async () => {
-    const fragment = (word: string): string =>
-      `/dts-v1/; /plugin/; / { fragment@0 { target-path = "/"; __overlay__ { ${word}; }; }; };`;
-    await compile("kms-pi4.dtbo", fragment("kms-pi4"));
-    await compile("new.dtbo", fragment("new"));
+    await compile("kms-pi4.dtbo", oneFragment("kms-pi4"));
+    await compile("new.dtbo", oneFragment("new"));
     await compile(
       "map.dtb",
       `/dts-v1/; / { kms { bcm2835; bcm2711 = "kms-pi4"; }; old { renamed = "new"; }; pi5-only { bcm2712; }; gone { deprecated = "use new"; }; };`,
@@ -300,3 +297,11 @@ describeWith(TOOLS, "the device tree of the next kernel", () => {
     expect(make(base(), `bootargs ${"x".repeat(2048)}`)).toMatchObject({ exitCode: 1 });
   });
 });
+
+function withoutWords(source: string): string {
+  return source.replace(/\t\tbootargs = .*\n/, "");
+}
+
+function oneFragment(word: string): string {
+  return `/dts-v1/; /plugin/; / { fragment@0 { target-path = "/"; __overlay__ { ${word}; }; }; };`;
+}
