@@ -17,10 +17,10 @@ test("text comes in any pieces, and is told line by line", () => {
       const { consoles, told, texts } = make();
       let rest = lines.map((line) => `${line}\r\n`).join("");
       for (const cut of cuts) {
-        consoles.add("a", "shim", rest.slice(0, cut));
+        consoles.add("a", "netconsole", rest.slice(0, cut));
         rest = rest.slice(cut);
       }
-      consoles.add("a", "shim", rest);
+      consoles.add("a", "netconsole", rest);
       expect(texts("a")).toEqual(lines);
       expect(told).toHaveLength(lines.length);
     }),

@@ -2,6 +2,7 @@
  * What Pis say on their consoles, as far as it comes over the network: the shim posts the kernel's log to the boot
  * endpoint, a kernel's netconsole sends it by UDP. The latest of each Pi is kept, and told live.
  */
+import { kernelLine } from "./boot/kernel-record.ts";
 import type { LiveFeed } from "./live-feed.ts";
 
 export type ConsoleSource = "shim" | "netconsole";
@@ -50,7 +51,10 @@ export class Consoles {
     const kept = this.#of(pi);
     const pieces = ((kept.begun.get(source) ?? "") + text.replaceAll("\r", "")).split("\n");
     const rest = pieces.pop() ?? "";
-    for (const piece of pieces) this.#line(pi, kept, piece);
+    for (const piece of pieces) {
+      const line = source === "shim" ? kernelLine(piece) : piece;
+      if (line !== undefined) this.#line(pi, kept, line);
+    }
     if (rest.length < CONSOLE_LINE_MAX_CHARS) kept.begun.set(source, rest);
     else {
       kept.begun.delete(source);

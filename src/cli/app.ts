@@ -19,6 +19,7 @@ import { shimRoutes } from "./commands/shim.ts";
 import { watchCommand } from "./commands/watch.ts";
 import { versionCommand } from "./commands/version.ts";
 import { errorText, usageText } from "./output.ts";
+import { WaitFailure } from "./wait/failure.ts";
 
 /** Makes the application; `json` is how its errors are written. */
 export function createApp(json: boolean): Application<CommandContext> {
@@ -49,7 +50,7 @@ export function createApp(json: boolean): Application<CommandContext> {
     {
       name: "pinetboot",
       documentation: { disableAnsiColor: true },
-      determineExitCode: () => 1,
+      determineExitCode: (error) => (error instanceof WaitFailure ? error.exitStatus : 1),
       localization: {
         text: {
           ...text_en,

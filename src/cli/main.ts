@@ -1,4 +1,4 @@
-/** Entry point: exit status 0 done, 1 failed, 2 usage. */
+/** Entry point: exit status 0 done, 1 failed, 2 usage; `pi wait` has more. */
 import { ExitCode, proposeCompletions, run } from "@stricli/core";
 import { widenThreadPool } from "../disk/host/thread-pool.ts";
 import { createApp } from "./app.ts";
@@ -32,6 +32,5 @@ if (words[0] === COMPLETE) {
 }
 await run(createApp(words.includes("--json")), words.length === 0 ? ["--help"] : words, context);
 const code = context.process.exitCode;
-process.exit(
-  code === ExitCode.InvalidArgument || code === ExitCode.UnknownCommand ? USAGE : code === 0 ? 0 : 1,
-);
+if (code === ExitCode.InvalidArgument || code === ExitCode.UnknownCommand) process.exit(USAGE);
+process.exit(typeof code === "number" && code >= 0 ? code : 1);

@@ -1,16 +1,8 @@
 /** `pinetboot pi ...` */
 import { buildCommand, buildRouteMap } from "@stricli/core";
-import {
-  BOOT_MODES,
-  BOOT_STAGES,
-  type BootMode,
-  type BootStage,
-  parseDuration,
-  SHIM_VARIANTS,
-  type ShimVariant,
-} from "../../appliance/index.ts";
+import { BOOT_MODES, type BootMode, SHIM_VARIANTS, type ShimVariant } from "../../appliance/index.ts";
 import type { Answered, ApiClient } from "../../web/index.ts";
-import { read, withApi, withServer } from "../backend.ts";
+import { read, withApi } from "../backend.ts";
 import { type CommonFlags, commonFlags, MODE_BRIEF, text } from "../flags.ts";
 import { type CustomiseFlags, customiseFlags, customiseRequest } from "../customise-flags.ts";
 import { printJson, printTable } from "../output.ts";
@@ -24,19 +16,8 @@ import {
 } from "../pi-selection.ts";
 import { piEeprom } from "./pi-eeprom.ts";
 import { customisePi } from "./customise.ts";
+import { wait } from "./pi-wait.ts";
 import { blink, forget, reboot, reset, set } from "./pi-many.ts";
-import { waitForStage } from "../wait-for-stage.ts";
-
-const serialArgument = {
-  kind: "tuple",
-  parameters: [
-    {
-      brief: "Serial number (the last 8 digits will do), MAC, or the code on its screen",
-      parse: text,
-      placeholder: "serial",
-    },
-  ],
-} as const;
 
 const list = buildCommand({
   docs: { brief: "List the Pis", fullDescription: "Example:\n  pinetboot pi list" },
@@ -141,56 +122,6 @@ const assign = buildCommand({
       doWithPis(api, { ...which, action: "assign", assign: choice }),
     );
     printResults(done, flags.json);
-  },
-});
-
-interface WaitFlags extends CommonFlags {
-  readonly until: BootStage;
-  readonly timeout: number;
-  readonly since: number;
-}
-
-const wait = buildCommand({
-  docs: {
-    brief: "Wait until a Pi has come so far; for scripts",
-    fullDescription:
-      "Ends with 0 when the stage was reached, with 1 when the boot stopped or the time is over, and says why.\n" +
-      "Counts what happens from now on; --since also what happened a moment ago.\n\n" +
-      "Example:\n  pinetboot pi wait 8d3fa2c1 --until handover --timeout 5m",
-  },
-  parameters: {
-    flags: {
-      ...commonFlags,
-      until: { kind: "enum", values: BOOT_STAGES, brief: "The stage", default: "handover" },
-      timeout: {
-        kind: "parsed",
-        parse: parseDuration,
-        brief: "How long, like 90s or 5m",
-        placeholder: "time",
-        default: "5m",
-      },
-      since: {
-        kind: "parsed",
-        parse: parseDuration,
-        brief: "Count what happened in this time before, too",
-        placeholder: "time",
-        default: "0",
-      },
-    },
-    positional: serialArgument,
-  },
-  async func(flags: WaitFlags, serial: string) {
-    const event = await withServer(flags, (api) =>
-      waitForStage(api, {
-        serial,
-        until: flags.until,
-        timeoutMs: flags.timeout,
-        sinceMs: flags.since,
-        quiet: flags.json,
-      }),
-    );
-    if (flags.json) printJson(event);
-    else console.log(`Pi ${event.pi} has reached ${event.stage}. ${event.detail}`.trimEnd());
   },
 });
 

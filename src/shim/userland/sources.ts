@@ -28,6 +28,8 @@ import bootconfAwk from "./init/bootconf.awk" with { type: "text" };
 import cmdlineAwk from "./init/cmdline.awk" with { type: "text" };
 import cmdline from "./init/cmdline.sh" with { type: "text" };
 import cpus from "./init/cpus.sh" with { type: "text" };
+import consoleSender from "./init/console-sender.sh" with { type: "text" };
+import console from "./init/console.sh" with { type: "text" };
 import dhcpClient from "./init/dhcp-client.sh" with { type: "text" };
 import dhcpEvent from "./init/dhcp-event.sh" with { type: "text" };
 import eeprom from "./init/eeprom.sh" with { type: "text" };
@@ -48,6 +50,7 @@ import login from "./init/login.sh" with { type: "text" };
 import machine from "./init/machine.sh" with { type: "text" };
 import mode from "./init/mode.sh" with { type: "text" };
 import network from "./init/network.sh" with { type: "text" };
+import orders from "./init/orders.sh" with { type: "text" };
 import parameters from "./init/parameters.sh" with { type: "text" };
 import partitions from "./init/partitions.sh" with { type: "text" };
 import report from "./init/report.sh" with { type: "text" };
@@ -112,6 +115,8 @@ export const INIT_PARTS: Readonly<Record<string, string>> = {
   "cmdline.awk": cmdlineAwk,
   "cmdline.sh": cmdline,
   "cpus.sh": cpus,
+  "console-sender.sh": consoleSender,
+  "console.sh": console,
   "dhcp-client.sh": dhcpClient,
   "dhcp-event.sh": dhcpEvent,
   "eeprom.sh": eeprom,
@@ -131,6 +136,7 @@ export const INIT_PARTS: Readonly<Record<string, string>> = {
   "machine.sh": machine,
   "mode.sh": mode,
   "network.sh": network,
+  "orders.sh": orders,
   "parameters.sh": parameters,
   "partitions.sh": partitions,
   "report.sh": report,

@@ -28,7 +28,7 @@ const console = createRoute({
   path: "/pis/{key}/console",
   summary: "What a Pi says on its console, as server-sent events; the data is {id, at, text}, one line each",
   request: { params: PiKey, query: Query },
-  responses: { 200: stream, ...problems(400, 404, 503) },
+  responses: { 200: stream, ...problems(400, 503) },
 });
 
 export function eventRoutes({ appliance }: ApiContext, streams: EventStreams) {
@@ -45,7 +45,8 @@ export function eventRoutes({ appliance }: ApiContext, streams: EventStreams) {
       });
     })
     .openapi(console, (c) => {
-      const { key } = pis.get(c.req.valid("param").key);
+      // It may not have been seen yet: whoever waits for it listens before it is switched on.
+      const key = pis.keyOf(c.req.valid("param").key);
       const after = lastSeen(c, c.req.valid("query").after);
       return streams.answer(c, {
         replay: () => (after === undefined ? [] : consoles.since(key, after).map(lineFrame)),

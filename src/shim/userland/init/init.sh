@@ -18,6 +18,7 @@ export PATH LC_ALL=C
 . "$LIB"/screen.sh
 . "$LIB"/say.sh
 . "$LIB"/report.sh
+. "$LIB"/console.sh
 . "$LIB"/machine.sh
 . "$LIB"/values.sh
 . "$LIB"/cmdline.sh
@@ -27,6 +28,7 @@ export PATH LC_ALL=C
 . "$LIB"/root-path.sh
 . "$LIB"/clock.sh
 . "$LIB"/endpoint-problem.sh
+. "$LIB"/orders.sh
 . "$LIB"/parameters.sh
 . "$LIB"/disk-watch.sh
 . "$LIB"/login.sh

@@ -15,7 +15,8 @@ keep_prepare() {
   cp /bin/busybox /bin/keep "$KEEP/bin"
   for name in sh cat cp grep ip rm sleep; do ln -s busybox "$KEEP/bin/$name"; done
   cp /sbin/iscsid "$KEEP/sbin/iscsid"
-  cp "$LIB"/dhcp-client.sh "$LIB"/dhcp-event.sh "$LIB"/interface-name.sh "$LIB"/address-keeper.sh "$KEEP/lib"
+  cp "$LIB"/dhcp-client.sh "$LIB"/dhcp-event.sh "$LIB"/interface-name.sh "$LIB"/address-keeper.sh \
+    "$LIB"/console-sender.sh "$KEEP/lib"
   chmod 0755 "$KEEP/lib/dhcp-event.sh"
 }
 

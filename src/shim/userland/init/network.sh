@@ -26,6 +26,7 @@ network_up() {
   fi
   report_start
   eeprom_report
+  console_start
 }
 
 network_is_up() {

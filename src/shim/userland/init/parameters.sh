@@ -31,6 +31,7 @@ parameters_from_endpoint() {
     values_clear endpoint
     values_from_lines endpoint <"$STATE/answer"
     clock_set "$(value_get endpoint clock)"
+    orders_follow
     case "$(value_get endpoint state)" in
       ready) return 0 ;;
       waiting)

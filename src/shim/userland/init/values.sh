@@ -37,7 +37,7 @@ values_known() {
     iscsi.fallback) ;;
     iscsi.initiator | iscsi.username | iscsi.password) ;;
     pinetboot.server | pinetboot.eeprom | ip | init | root | ro | rw | rootfstype | rootflags) ;;
-    state | clock | server | message | choose | image) ;;
+    state | clock | server | message | choose | image | do) ;;
     *) return 1 ;;
   esac
 }
