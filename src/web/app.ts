@@ -10,6 +10,7 @@ import { bodyLimit } from "hono/body-limit";
 import { catalogRoutes } from "./routes/catalog.ts";
 import { customiseRoutes } from "./routes/customise.ts";
 import { doctorRoutes } from "./routes/doctor.ts";
+import { downloadRoutes } from "./routes/downloads.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { eepromRoutes } from "./routes/eeprom.ts";
@@ -97,6 +98,7 @@ export function apiRoutes(context: ApiContext) {
     .route("/api", storageRoutes(context))
     .route("/api", importRoutes(context))
     .route("/api", imageRoutes(context))
+    .route("/api", downloadRoutes(context))
     .route("/api", catalogRoutes(context))
     .route("/api", customiseRoutes(context))
     .route("/api", piActionRoutes(context))

@@ -14,6 +14,7 @@ import type { OverlayFolder } from "../sessions/overlay-folder.ts";
 import { BLANK, type SessionLun, type SessionRecord } from "../sessions/record.ts";
 import type { SessionService } from "../sessions/service.ts";
 import { giveToCaller } from "../system/caller.ts";
+import { type Download, downloadStream } from "./download.ts";
 import { type CopyJob, type CopyJobs, type CopyOrder, exportError } from "./jobs.ts";
 
 export const EXPORT_FORMATS = ["raw", "qcow2", "img.xz"] as const satisfies readonly ExportFormat[];
@@ -105,6 +106,67 @@ export class Copies {
     });
   }
 
+  /** An image as a stream. Throws "bad-request" for blank. */
+  downloadImage(nameOrId: string): Download {
+    const { library, jobs } = this.#parts;
+    const image = library.get(nameOrId);
+    if (image.id === BLANK)
+      throw new ApplianceError("bad-request", "blank holds nothing", "Download a session or another image.");
+    const name = image.names[0] ?? image.id.slice(0, 12);
+    const chain: readonly ChainLink[] = [{ path: library.pathOf(image.id), format: "raw" }];
+    return {
+      name,
+      sizeBytes: image.sizeBytes,
+      tag: image.id,
+      open: (format, range) =>
+        downloadStream(
+          (work, onFailure) => {
+            const order: CopyOrder = {
+              kind: "export",
+              subject: `image ${name} as a download`,
+              image: image.id,
+              pi: null,
+              work: async (signal, onProgress) => {
+                await work(chain, signal, progressOf(onProgress, range.to - range.from));
+                return { image: null, path: null, writtenBytes: null };
+              },
+            };
+            start(jobs, order, onFailure);
+          },
+          format,
+          range,
+        ),
+    };
+  }
+
+  /** A session's disk as a stream. Throws "in-use" while an initiator is logged in, unless a snapshot is chosen. */
+  downloadSession(idOrIqn: string, choice: DiskChoice): Download {
+    const { jobs, folder, life } = this.#parts;
+    const { session, lun } = this.#choose(idOrIqn, choice);
+    const at = choice.snapshot === undefined ? "" : `-${choice.snapshot}`;
+    const version =
+      choice.snapshot === undefined
+        ? folder.versionOf(lun.overlay)
+        : life.snapshotOf(session, choice.snapshot).id;
+    return {
+      name: `${session.id}${session.luns.length === 1 ? "" : `-${lun.lun}`}${at}`,
+      sizeBytes: lun.sizeBytes,
+      tag: `${session.id}-${lun.lun}-${version}`,
+      open: (format, range) =>
+        downloadStream(
+          (work, onFailure) => {
+            const order = this.#order("export", session, lun, choice, async (chain, signal, onProgress) => {
+              await work(chain, signal, progressOf(onProgress, range.to - range.from));
+              return { image: null, path: null, writtenBytes: null };
+            });
+            start(jobs, order, onFailure);
+          },
+          format,
+          range,
+        ),
+    };
+  }
+
   #choose(
     idOrIqn: string,
     { lun: number = 0, snapshot }: DiskChoice,
@@ -138,10 +200,24 @@ export class Copies {
       onProgress: Progress,
     ) => ReturnType<CopyOrder["work"]>,
   ): CopyJob {
-    const { jobs, sessions, disks, folder } = this.#parts;
+    return this.#parts.jobs.start(this.#order(kind, session, lun, choice, work));
+  }
+
+  #order(
+    kind: CopyOrder["kind"],
+    session: SessionRecord,
+    lun: SessionLun,
+    choice: DiskChoice,
+    work: (
+      chain: readonly ChainLink[],
+      signal: AbortSignal,
+      onProgress: Progress,
+    ) => ReturnType<CopyOrder["work"]>,
+  ): CopyOrder {
+    const { sessions, disks, folder } = this.#parts;
     const disk = session.luns.length === 1 ? "" : `, disk ${lun.lun}`;
     const at = choice.snapshot === undefined ? "" : ` at ${choice.snapshot}`;
-    return jobs.start({
+    return {
       kind,
       subject: `session ${session.id}${disk}${at}`,
       image: lun.image,
@@ -163,7 +239,7 @@ export class Copies {
               },
               { doing: kind === "commit" ? "being committed" : "being exported" },
             ),
-    });
+    };
   }
 
   /** A snapshot never changes; its files stay until the work is done, also when it is removed meanwhile. */
@@ -206,6 +282,29 @@ export class Copies {
       ...(base?.lineage ?? []),
     ];
   }
+}
+
+/** Begins a download's order; whatever ends it before the disk was lent is told. */
+function start(jobs: CopyJobs, order: CopyOrder, onFailure: (error: unknown) => void): void {
+  try {
+    jobs.start({
+      ...order,
+      work: async (...given) => {
+        try {
+          return await order.work(...given);
+        } catch (error) {
+          onFailure(error);
+          throw error;
+        }
+      },
+    });
+  } catch (error) {
+    onFailure(error);
+  }
+}
+
+function progressOf(onProgress: Progress, totalBytes: number): (doneBytes: number) => void {
+  return (doneBytes) => onProgress({ doneBytes, totalBytes, writtenBytes: doneBytes });
 }
 
 async function writeFile(

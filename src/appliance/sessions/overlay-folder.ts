@@ -29,6 +29,12 @@ export class OverlayFolder {
     return existsSync(this.pathOf(file));
   }
 
+  /** Words that change when what is in the file does; one that is not there has its own. */
+  versionOf(file: string): string {
+    const found = statSync(this.pathOf(file), { throwIfNoEntry: false });
+    return found ? `${found.ino.toString(36)}-${Math.round(found.mtimeMs * 1000).toString(36)}` : "new";
+  }
+
   /** Left open by a server that was killed, or by a loss of power, which may take the name of the journal with it. */
   wasLeftOpen(file: string): boolean {
     const path = this.pathOf(file);
