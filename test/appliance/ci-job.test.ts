@@ -60,15 +60,15 @@ async function run(
   const said = Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
   // The Pi boots again and again, as one does whose tests are in its image: the job hears it whenever it begins to listen.
   const shim = new FakeShim(server.ready.report ?? "");
-  let isOver = false;
+  const over = new AbortController();
   const booting = (async () => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       if (await Bun.file(powered).exists()) await boot(shim);
       await Bun.sleep(500);
     }
   })();
   const code = await child.exited;
-  isOver = true;
+  over.abort();
   await booting;
   return {
     code,

@@ -14,8 +14,13 @@ let server: TestServer;
 beforeAll(async () => {
   server = await TestServer.start({ data: join(folder.path, "data") });
   await Bun.write(join(folder.path, "one.img"), content);
-  expect((await server.cli("image", "import", join(folder.path, "one.img"), "--name", "one-two")).code).toBe(
-    0,
+  await server.json(
+    z.object({ id: z.string() }),
+    "image",
+    "import",
+    join(folder.path, "one.img"),
+    "--name",
+    "one-two",
   );
 });
 afterAll(async () => {
