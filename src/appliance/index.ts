@@ -9,7 +9,7 @@ export { FINDING_LEVELS } from "./doctor/finding.ts";
 export { formatDuration, parseDuration } from "./durations.ts";
 export { OFFER_STATES } from "./eeprom/record.ts";
 export type { EepromView } from "./eeprom/service.ts";
-export { type Download, DOWNLOAD_FORMATS, type DownloadFormat } from "./copies/download.ts";
+export { type ByteRange, type Download, DOWNLOAD_FORMATS, type DownloadFormat } from "./copies/download.ts";
 export { EXPORT_FORMATS } from "./copies/copies.ts";
 export { COPY_KINDS, type CopyJob } from "./copies/jobs.ts";
 export type { Collected } from "./storage/collect.ts";

@@ -118,6 +118,7 @@ export class Copies {
       name,
       sizeBytes: image.sizeBytes,
       tag: image.id,
+      file: library.pathOf(image.id),
       open: (format, range) =>
         downloadStream(
           (work, onFailure) => {

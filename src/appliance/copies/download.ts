@@ -21,6 +21,8 @@ export interface Download {
   readonly sizeBytes: number;
   /** Another content has another one. */
   readonly tag: string;
+  /** The raw disk as a file of its own that never changes, where it is one: that can be sent without being looked at. */
+  readonly file?: string;
   /** Begins when it is first read from, and lets go of the disk when it ends or is cancelled. */
   readonly open: (format: DownloadFormat, range: ByteRange) => ReadableStream<Uint8Array>;
 }

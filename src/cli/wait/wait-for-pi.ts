@@ -72,7 +72,7 @@ export async function waitForPi(api: Api, options: WaitOptions): Promise<Reached
       failureTimer = setTimeout(() => reject(stopped(event)), FAILURE_GRACE_MS);
     }
   };
-  const follow = async <T>(path: string, schema: z.ZodType<T>, take: (item: T) => void): Promise<void> => {
+  async function follow<T>(path: string, schema: z.ZodType<T>, take: (item: T) => void): Promise<void> {
     try {
       const response = await api.fetch(path, { signal: abort.signal });
       for await (const item of readEvents(response, schema)) take(item);
@@ -80,7 +80,7 @@ export async function waitForPi(api: Api, options: WaitOptions): Promise<Reached
     } catch (error) {
       reject(error instanceof ApplianceError ? error : gone());
     }
-  };
+  }
   try {
     void follow("/api/events?after=0", EventSchema, stepCame);
     void follow(`/api/pis/${encodeURIComponent(pi)}/console?after=0`, LineSchema, ({ at, text }) => {

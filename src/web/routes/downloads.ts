@@ -1,7 +1,12 @@
 /** `/api/images/{id}/data` and `/api/sessions/{id}/data`: disks as files that a browser saves. */
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { type Download, DOWNLOAD_FORMATS, type DownloadFormat } from "../../appliance/index.ts";
+import {
+  type ByteRange,
+  type Download,
+  DOWNLOAD_FORMATS,
+  type DownloadFormat,
+} from "../../appliance/index.ts";
 import { type ApiContext, newRouter } from "../context.ts";
 import { problem, problems } from "../problem.ts";
 import { wantedRange } from "../ranges.ts";
@@ -80,12 +85,18 @@ function answer(c: Context, download: Download, format: DownloadFormat = "raw"):
   const wanted = wantedRange(isStale ? undefined : c.req.header("range"), sizeBytes);
   switch (wanted.kind) {
     case "whole":
-      return c.body(download.open(format, whole), 200, { ...headers, "content-length": String(sizeBytes) });
+      return new Response(bytesOf(download, whole), {
+        status: 200,
+        headers: { ...headers, "content-length": String(sizeBytes) },
+      });
     case "part":
-      return c.body(download.open(format, wanted), 206, {
-        ...headers,
-        "content-length": String(wanted.to - wanted.from),
-        "content-range": `bytes ${wanted.from}-${wanted.to - 1}/${sizeBytes}`,
+      return new Response(bytesOf(download, wanted), {
+        status: 206,
+        headers: {
+          ...headers,
+          "content-length": String(wanted.to - wanted.from),
+          "content-range": `bytes ${wanted.from}-${wanted.to - 1}/${sizeBytes}`,
+        },
       });
     case "unsatisfiable":
       c.header("content-range", `bytes */${sizeBytes}`);
@@ -96,4 +107,9 @@ function answer(c: Context, download: Download, format: DownloadFormat = "raw"):
         fix: null,
       });
   }
+}
+
+/** A file is sent by the system itself, and only then does Bun tell its length. */
+function bytesOf({ file, open }: Download, range: ByteRange): ReadableStream<Uint8Array> | Blob {
+  return file === undefined ? open("raw", range) : Bun.file(file).slice(range.from, range.to);
 }
