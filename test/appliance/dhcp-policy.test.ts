@@ -46,11 +46,11 @@ describeWith(["root", "dnsmasq", "udhcpc", "setpriv"], "serve on a network", () 
     runPi(lab, { ...PI, tap: lab.addTap(), outDir: join(folder.path, "pi"), timeFactor: TIME_FACTOR });
 
   /** What udhcpc is told by a script that prints its words. */
-  async function askForAddress(client: Host, tell = "bound $ip"): Promise<string> {
+  async function askForAddress(client: Host, tell = "bound $ip", ...more: string[]): Promise<string> {
     const script = join(folder.path, "script");
     writeFileSync(script, `#!/bin/sh\n[ "$1" = bound ] && echo "${tell}"\nexit 0\n`, { mode: 0o755 });
     const words = ["udhcpc", "-i", "eth0", "-f", "-n", "-q", "-t", "3", "-T", "2", "-s", script];
-    words.push("-O", "rootpath", "-O", "224");
+    words.push("-O", "rootpath", "-O", "224", "-O", "43", ...more);
     return (await runProgram([...client.run, ...words])).stdout;
   }
 
@@ -120,7 +120,10 @@ describeWith(["root", "dnsmasq", "udhcpc", "setpriv"], "serve on a network", () 
     const [session] = JSON.parse((await server.cli("session", "list", "--json")).stdout);
     expect(path).toBe(`iscsi:10.0.0.2::3260:0:${session.iqn}`);
     expect(Buffer.from(mode ?? "", "hex").toString()).toBe("pivot");
-    expect(await askForAddress(lab.addHost("laptop"), "told:$rootpath$opt224")).toBe("told:\n");
+    expect(await askForAddress(lab.addHost("laptop"), "told:$rootpath$opt224$opt43")).toBe("told:\n");
+    // The shim says who it is, and is told the boot endpoint with its lease.
+    const told = await askForAddress(lab.addHost("shim"), "$opt43", "-V", "pinetboot");
+    expect(Buffer.from(told.trim(), "hex").subarray(0, 15).toString("latin1")).toBe("\x01\x0d10.0.0.2:8069");
   }, 60_000);
 
   test("without the rights DHCP and TFTP say so in one line each with the remedy, and the rest is served", async () => {

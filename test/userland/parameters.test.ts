@@ -27,12 +27,9 @@ describeWith(["busybox"], "which disk the shim boots from", () => {
   };
   const rootPath = (text: string): void => shell.write("keep/lease/rootpath", text);
   const mode = (text: string): void => shell.write("keep/lease/opt224", Buffer.from(text).toString("hex"));
-  const commandLine = (text: string): void => shell.write("state/cmdline-for-test", text);
+  const commandLine = (text: string): void => shell.write("proc/cmdline", `${text}\n`);
   const run = (script: string): ShellResult =>
-    shell.run(
-      `touch "$STATE/cmdline-for-test"; tr ' ' '\\n' <"$STATE/cmdline-for-test" | values_from_lines cmdline
-      SERVER=$(value_get cmdline pinetboot.server); ${script}`,
-    );
+    shell.run(`report_start() { :; }; [ -f "$PROC/cmdline" ] || : >"$PROC/cmdline"; cmdline_read; ${script}`);
 
   test("DHCP option 17 in the form of RFC 4173", () => {
     rootPath("iscsi:192.168.1.10:6:3261:2:iqn.2024-01.local:pi4-root");
@@ -50,15 +47,77 @@ describeWith(["busybox"], "which disk the shim boots from", () => {
     expect(run(SHOW).text).toBe("fd00::1   iqn.2024-01.local:a:b:c  ");
   });
 
-  test.each(["192.168.1.5:/srv/nfs", "iscsi:10.0.0.1:iqn.2024-01.local:x", "iscsi:10.0.0.1:::1:", "iscsi:"])(
-    "an option 17 that is no iSCSI disk is shown with its server: %s",
+  // RFC 4173 section 5 with each field there and away; the LUN is hexadecimal.
+  test.each([
+    ["iscsi:10.0.0.1::::iqn.2026-01.x:y", "10.0.0.1   iqn.2026-01.x:y  "],
+    ["iscsi:10.0.0.1:6:::iqn.2026-01.x:y", "10.0.0.1   iqn.2026-01.x:y  "],
+    ["iscsi:10.0.0.1::3261::iqn.2026-01.x:y", "10.0.0.1 3261  iqn.2026-01.x:y  "],
+    ["iscsi:disks.lan:6:3261:0:eui.02004567A425678D", "disks.lan 3261 0 eui.02004567A425678D  "],
+    ["iscsi:10.0.0.1:::1f:iqn.2026-01.x:y", "10.0.0.1  31 iqn.2026-01.x:y  "],
+    ["iscsi:10.0.0.1:::10:iqn.2026-01.x:y", "10.0.0.1  16 iqn.2026-01.x:y  "],
+    ["iscsi:10.0.0.1:::0002-0000-0000-0000:iqn.2026-01.x:y", "10.0.0.1  2 iqn.2026-01.x:y  "],
+    ["iscsi:10.0.0.1:::000A000000000000:iqn.2026-01.x:y", "10.0.0.1  10 iqn.2026-01.x:y  "],
+    ["iscsi:[2001:db8::7]:6:3260:0:iqn.2026-01.x:a:b", "2001:db8::7 3260 0 iqn.2026-01.x:a:b  "],
+  ])("DHCP option 17: %s", (text, shown) => {
+    rootPath(text);
+    expect(run(SHOW).text).toBe(shown);
+  });
+
+  test.each(["iscsi:10.0.0.1:::4752-3A4F-6b7e-2F99:iqn.2026-01.x:y", "iscsi:10.0.0.1:::x1:iqn.2026-01.x:y"])(
+    "a LUN that is none, or that no kernel finds so, is said with the DHCP server: %s",
     (text) => {
       rootPath(text);
-      const { said } = run("parameters_get");
-      expect(said).toContain(`DHCP option 17 from 192.168.1.1 is '${text}', not an iSCSI disk`);
-      expect(said).toContain("stage=parameters state=fail nobody says which disk to boot from");
+      expect(run("parameters_get").said).toContain(
+        "from the DHCP server 192.168.1.1 is not a number from 0 to 16383",
+      );
     },
   );
+
+  test("a mode in capitals, with blanks or a NUL behind it", () => {
+    rootPath("iscsi:10.0.0.1:::1:iqn.2026-01.x:y");
+    mode("Pivot \0");
+    expect(run(SHOW).text).toContain(" pivot ");
+  });
+
+  test("text of the command line is percent-decoded, of the endpoint and DHCP it is not", () => {
+    commandLine(
+      "iscsi.ip=10.0.0.1 iscsi.target=iqn.2026-01.x:y iscsi.username=a%20b iscsi.password=%25%22%27%5c$(id)%c3%a4 iscsi.username_in=t%3d iscsi.password_in=100%",
+    );
+    const show = `parameters_get; for key in username password username_in password_in; do parameter "iscsi.$key"; echo; done`;
+    expect(run(show).text).toBe("a b\n%\"'\\$(id)ä\nt=\n100%\n");
+    commandLine("pinetboot.server=10.0.0.2:8069");
+    endpointAnswers(
+      "state=ready\niscsi.ip=10.0.0.2\niscsi.target=iqn.2026-01.x:y\niscsi.username=a%20b\niscsi.password=c%25\n",
+    );
+    expect(run(show).text).toBe("a%20b\nc%25\n\n\n");
+  });
+
+  test("a LUN and a port of the command line in hexadecimal are those numbers", () => {
+    commandLine("iscsi.ip=10.0.0.1 iscsi.target=iqn.2026-01.x:y iscsi.lun=0x1F iscsi.port=0xCBC");
+    expect(run(`parameters_get; parameter_lun; echo; parameter_port`).text).toBe("31\n3260");
+  });
+
+  test("a word that is almost one of ours is said, with those that are known", () => {
+    commandLine("console=tty1 iscsi.traget=x iscsi.ip=10.0.0.1 iscsi.target=iqn.2026-01.x:y wifi.password=x");
+    expect(run("parameters_get").said).toContain(
+      "state=progress the kernel command line has iscsi.traget wifi.password, which this shim does not know - it knows iscsi.ip",
+    );
+  });
+
+  test.each([
+    "192.168.1.5:/srv/nfs",
+    "iscsi:10.0.0.1:iqn.2024-01.local:x",
+    "iscsi:10.0.0.1:::1:",
+    "iscsi:",
+    "iscsi::::1:iqn.2026-01.x:y",
+    "iscsi:10.0.0.1:17::1:iqn.2026-01.x:y",
+    "iscsi:10.0.0.1:::1",
+  ])("an option 17 that is no iSCSI disk is shown with its server: %s", (text) => {
+    rootPath(text);
+    const { said } = run("parameters_get");
+    expect(said).toContain(`DHCP option 17 from 192.168.1.1 is '${text}', not an iSCSI disk`);
+    expect(said).toContain("stage=parameters state=fail nobody says which disk to boot from");
+  });
 
   test("the command line wins over the boot endpoint, and that over DHCP, value by value", () => {
     commandLine("pinetboot.server=10.0.0.2:8069 iscsi.port=1");
@@ -125,6 +184,26 @@ describeWith(["busybox"], "which disk the shim boots from", () => {
     ["iscsi.port=0", "iscsi.port=0 from the kernel command line is not a number from 1 to 65535"],
     ["iscsi.port=32x", "iscsi.port=32x from the kernel command line is not a number"],
     ["iscsi.port=999999999999999999999", "is not a number from 1 to 65535"],
+    ["iscsi.port=0x10000", "iscsi.port=0x10000 from the kernel command line is not a number from 1 to 65535"],
+    ["iscsi.ip=10.0.0.256", "iscsi.ip=10.0.0.256 from the kernel command line is not an IP address"],
+    ["iscsi.ip=10.0.0", "iscsi.ip=10.0.0 from the kernel command line is not an IP address"],
+    ["iscsi.ip=fd00::1::2", "iscsi.ip=fd00::1::2 from the kernel command line is not an IP address"],
+    ["iscsi.ip=10.0.0.1:3260", "iscsi.ip=10.0.0.1:3260 from the kernel command line is not an IP address"],
+    ["iscsi.initiator=my%20pi", "iscsi.initiator=my%20pi from the kernel command line is not an iSCSI name"],
+    ["iscsi.username=x", "iscsi.username is given by the kernel command line, but no iscsi.password"],
+    ["iscsi.password=x", "iscsi.password is given by the kernel command line, but no iscsi.username"],
+    [
+      "iscsi.username_in=x iscsi.password_in=y",
+      "iscsi.username_in is given by the kernel command line, but no iscsi.username",
+    ],
+    [
+      "iscsi.username=a iscsi.password=b iscsi.username_in=c",
+      "iscsi.username_in is given by the kernel command line, but no iscsi.password_in",
+    ],
+    [
+      "iscsi.username=a iscsi.password=b%0ac",
+      "iscsi.password from the kernel command line has a control character",
+    ],
     ["iscsi.lun=-1", "iscsi.lun=-1 from the kernel command line is not a number from 0 to 16383"],
     [
       "iscsi.ip=10.0.0.1;reboot",
@@ -142,6 +221,15 @@ describeWith(["busybox"], "which disk the shim boots from", () => {
     const { said, exitCode } = run("parameters_get");
     expect(said).toContain(wanted);
     expect(exitCode).not.toBe(0);
+  });
+
+  test("a secret is never shown, also when it is wrong", () => {
+    commandLine(
+      `iscsi.ip=10.0.0.1 iscsi.target=iqn.2026-01.x:y iscsi.username=a iscsi.password=${"geheim".repeat(50)}`,
+    );
+    const { said } = run("parameters_get");
+    expect(said).toContain("iscsi.password from the kernel command line has more than 255 bytes");
+    expect(said).not.toContain("geheim");
   });
 
   test("a wrong value of DHCP is said with the DHCP server's address", () => {

@@ -8,7 +8,9 @@ import {
   type DhcpMessage,
   RivalServerError,
 } from "dhcp4-ts";
+import { hostname as computerName } from "node:os";
 import type { Director } from "../boot/director.ts";
+import { endpointOption, shimOf } from "../boot/endpoint-option.ts";
 import { diskOptions } from "../boot/disk-options.ts";
 import { ApplianceError, wordsOf } from "../errors.ts";
 import type { EventLog } from "../events.ts";
@@ -35,6 +37,8 @@ export interface DhcpOptions {
   readonly events: EventLog;
   /** The iSCSI server's real port; undefined while it is not served. */
   readonly iscsiPort: () => number | undefined;
+  /** The boot endpoint's real port; undefined while it is not served. */
+  readonly reportPort: () => number | undefined;
 }
 
 export interface DhcpService {
@@ -75,6 +79,8 @@ async function start(options: DhcpOptions, onEvent: (event: DhcpEvent) => void):
     const proxy = await createDhcpProxy({
       ...common,
       decide(message, iface) {
+        const endpoint = endpointFor(options, message, iface);
+        if (endpoint) return { kind: "tell", options: endpoint };
         const found = answer(message, iface);
         return found.kind === "boot"
           ? { kind: "answer", ...found.answer }
@@ -93,11 +99,14 @@ async function start(options: DhcpOptions, onEvent: (event: DhcpEvent) => void):
         const found = answer(message, iface);
         // A Pi's firmware that we cannot boot yet must go on asking; whatever else is on the cable gets its address.
         if (found.kind === "silence" && found.firmware) return { kind: "ignore", reason: found.reason };
-        const disk = diskOf(options, message, iface);
+        const more = new Map([
+          ...(diskOf(options, message, iface) ?? []),
+          ...(endpointFor(options, message, iface) ?? []),
+        ]);
         return {
           kind: "serve",
           ...(found.kind === "boot" && found.answer),
-          ...(disk && { options: disk }),
+          ...(more.size > 0 && { options: more }),
         };
       },
     });
@@ -128,6 +137,22 @@ function answerFor(
   if (pi && teller.isNews(`${pi.key} start`))
     events.emit({ pi: pi.key, stage: "dhcp", state: "start", detail: `Asks on ${iface.name}` });
   return { kind: "boot", answer: { pxe: piPxeAnswer(), delayMs: piReplyDelayMs(found.pi) } };
+}
+
+/**
+ * Option 43 for a shim that nobody told where this server is (it came from an SD card, or uses WiFi); undefined for
+ * everyone else, and for a Pi that is to be ignored.
+ */
+function endpointFor(
+  { director, reportPort }: DhcpOptions,
+  message: DhcpMessage,
+  iface: DhcpInterface,
+): ReturnType<typeof endpointOption> | undefined {
+  const shim = shimOf(message);
+  const port = reportPort();
+  if (!shim || port === undefined) return undefined;
+  const { plan } = director.directShim({ serial: shim.serial, mac: clientMac(message) });
+  return plan.kind === "ignore" ? undefined : endpointOption(iface.address, port, computerName());
 }
 
 /** Options 17 and 224 for a Pi whose image is chosen, whichever of its programs asks; undefined for everyone else. */

@@ -191,6 +191,7 @@ export async function startServing(appliance: Appliance, options: ServeOptions):
                 sessions,
                 events,
                 iscsiPort: () => iscsi?.port,
+                reportPort: () => report?.port,
               }),
           );
     if (dhcp) stops.push(() => dhcp.close());

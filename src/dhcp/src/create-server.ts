@@ -272,8 +272,11 @@ class Server implements DhcpServer {
 /** What the boot server on its own port says of a client that the server serves. */
 function asProxy(decision: ServerDecision): ProxyDecision {
   if (decision.kind === "ignore") return decision;
-  if (decision.pxe === undefined) return { kind: "ignore", reason: "it is no client that boots from here" };
   const { options, pxe, delayMs } = decision;
+  if (pxe === undefined)
+    return options === undefined
+      ? { kind: "ignore", reason: "it is no client that boots from here" }
+      : { kind: "tell", options };
   return {
     kind: "answer",
     pxe,

@@ -26,6 +26,11 @@ export type ProxyDecision =
       /** Holds the reply back; 0 when absent, at most `MAX_REPLY_DELAY_MS`. */
       readonly delayMs?: number;
     }
+  /**
+   * For a client that has its address and asks for options alone: they go into the ACK of an INFORM. Never into an
+   * OFFER, which a client might take in place of one with an address.
+   */
+  | { readonly kind: "tell"; readonly options: DhcpOptions }
   | Ignore;
 
 export type ServerDecision =

@@ -27,6 +27,7 @@ const ON_67: Arrival = {
 const ON_4011: Arrival = { ...ON_67, service: "pxe", source: { address: "10.9.0.50", port: 1068 } };
 
 const answer = (): ProxyDecision => ({ kind: "answer", pxe: BOOT_ANSWER });
+const tell = (): ProxyDecision => ({ kind: "tell", options: new Map([[43, Uint8Array.of(1, 1, 7)]]) });
 const mustNotBeAsked = (): ProxyDecision => {
   throw new Error("the policy was asked");
 };
@@ -95,6 +96,31 @@ describe("the proxy on port 67", () => {
 
   test.each(["INFORM", "RELEASE", "DECLINE", "OFFER", "ACK", "NAK"] as const)("is silent for %s", (type) => {
     expect(proxyReply(with53(discover, type), ON_67, answer).kind).toBe("ignore");
+  });
+
+  test("a client that is told options alone gets them when it asks with INFORM, at its address, and no PXE", () => {
+    const message = { ...with53(discover, "INFORM"), ciaddr: "10.9.0.80" };
+    const reply = replyTo(message, ON_67, tell);
+    expect(reply).toMatchObject({ type: "ACK", to: { address: "10.9.0.80", port: 68 }, delayMs: 0 });
+    expect(reply.message).toMatchObject({
+      yiaddr: "0.0.0.0",
+      siaddr: "0.0.0.0",
+      file: "",
+      ciaddr: "10.9.0.80",
+    });
+    expect([...reply.message.options.keys()].toSorted((a, b) => a - b)).toEqual([43, 53, 54]);
+    const onPxe = replyTo(message, ON_4011, tell);
+    expect(onPxe).toMatchObject({ type: "ACK", to: { address: "10.9.0.50", port: 1068 } });
+    expect(onPxe.message.options.get(43)).toEqual(Uint8Array.of(1, 1, 7));
+  });
+
+  test("a client that is told options alone gets no OFFER: it would lose its lease to one without an address", () => {
+    expect(proxyReply(discover, ON_67, tell).kind).toBe("ignore");
+    expect(proxyReply(with53(discover, "REQUEST"), ON_4011, tell).kind).toBe("ignore");
+  });
+
+  test("INFORM from no address is not answered on port 67", () => {
+    expect(proxyReply(with53(discover, "INFORM"), ON_67, tell).kind).toBe("ignore");
   });
 
   test("a reply of another server is not answered, so that two proxies never talk in circles", () => {

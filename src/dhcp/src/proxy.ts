@@ -4,6 +4,7 @@
  *
  *   port 67    DISCOVER          -> OFFER, broadcast, or to the relay that brought it
  *   port 4011  REQUEST, INFORM   -> ACK, to the address and port it came from
+ *   port 67    INFORM            -> ACK, to the address that it names, of a client that is told options alone
  *   anything else                -> silence. A REQUEST on port 67 belongs to the server that gives the address.
  */
 import { addressNumber, isHostAddress, isUnicast, LIMITED_BROADCAST, NO_ADDRESS } from "./address.ts";
@@ -60,16 +61,21 @@ export function proxyReply(
   if (to === undefined) return ignore("there is no address to answer to");
   const decision = decide(message, arrival.interface);
   if (decision.kind === "ignore") return decision;
+  if (decision.kind === "tell" && type !== "INFORM")
+    return ignore("it is told options alone, when it asks for them with INFORM");
+  if (decision.kind === "answer" && type === "INFORM" && arrival.service === "dhcp")
+    return ignore(`the proxy has no part in ${type} of a PXE client on this port`);
 
   const own = arrival.interface.address;
-  const options = makeOptions({
-    messageType: messageTypeValue(reply),
-    serverIdentifier: own,
-    vendorClass: "PXEClient",
-    tftpServerName: own,
-  });
-  const bootItem = arrival.service === "pxe" ? chosenBootItem(message) : undefined;
-  for (const [code, value] of pxeOptions(decision.pxe, message, bootItem)) options.set(code, value);
+  const options = makeOptions({ messageType: messageTypeValue(reply), serverIdentifier: own });
+  if (decision.kind === "answer") {
+    const bootItem = arrival.service === "pxe" ? chosenBootItem(message) : undefined;
+    for (const [code, value] of [
+      ...makeOptions({ vendorClass: "PXEClient", tftpServerName: own }),
+      ...pxeOptions(decision.pxe, message, bootItem),
+    ])
+      options.set(code, value);
+  }
   for (const [code, value] of decision.options ?? []) options.set(code, value);
   // RFC 3046 section 2.2: a relay's own option comes back to it, last.
   copyOptions(message.options, options, ["relayAgentInformation"]);
@@ -77,7 +83,7 @@ export function proxyReply(
     kind: "reply",
     type: reply,
     to,
-    delayMs: decision.delayMs ?? 0,
+    delayMs: decision.kind === "answer" ? (decision.delayMs ?? 0) : 0,
     message: {
       op: "reply",
       hardwareType: message.hardwareType,
@@ -88,10 +94,10 @@ export function proxyReply(
       flags: message.flags,
       ciaddr: reply === "ACK" ? message.ciaddr : NO_ADDRESS,
       yiaddr: NO_ADDRESS,
-      siaddr: own,
+      siaddr: decision.kind === "answer" ? own : NO_ADDRESS,
       giaddr: message.giaddr,
       sname: "",
-      file: decision.pxe.bootFile ?? "",
+      file: decision.kind === "answer" ? (decision.pxe.bootFile ?? "") : "",
       options,
     },
   };
@@ -111,13 +117,17 @@ export function whyUnfit(message: DhcpMessage): string | undefined {
 }
 
 function replyTypeFor(type: MessageType | undefined, service: Arrival["service"]): MessageType | undefined {
-  if (service === "dhcp") return type === "DISCOVER" ? "OFFER" : undefined;
+  if (service === "dhcp" && type === "DISCOVER") return "OFFER";
+  if (service === "dhcp") return type === "INFORM" ? "ACK" : undefined;
   return type === "REQUEST" || type === "INFORM" ? "ACK" : undefined;
 }
 
 function destination(message: DhcpMessage, arrival: Arrival): Endpoint | undefined {
   if (arrival.service === "pxe")
     return isUnicast(arrival.source.address) && arrival.source.port !== 0 ? arrival.source : undefined;
+  // RFC 2131 section 4.3.5: whoever asks with INFORM has an address, and is answered there.
+  if (messageType(message) === "INFORM")
+    return isUnicast(message.ciaddr) ? { address: message.ciaddr, port: arrival.clientPort } : undefined;
   if (message.giaddr === NO_ADDRESS) return { address: LIMITED_BROADCAST, port: arrival.clientPort };
   if (!isHostAddress(message.giaddr)) return undefined;
   // RFC 2131 section 4.1. An answer to ourselves would come back in.

@@ -20,6 +20,9 @@ const DEBIAN_TEXTS = [
   { path: "LICENCE.musl", id: "musl-dev" },
   { path: "LICENCE.open-iscsi", id: "open-iscsi" },
   { path: "LICENCE.zstd", id: "libzstd" },
+  { path: "LICENCE.wpa_supplicant", id: "wpa" },
+  { path: "LICENCE.libnl", id: "libnl3" },
+  { path: "LICENCE.wolfssl", id: "wolfssl" },
 ] as const;
 
 /** Reads all licence texts out of the kernel's tree and the packages' files. */

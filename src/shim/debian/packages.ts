@@ -63,6 +63,32 @@ export const PACKAGES = [
     component: "main",
     licence: "BSD-3-Clause",
   },
+  {
+    // BSD or GPL at the user's choice; with wolfSSL inside, the program as a whole is under the GPL.
+    id: "wpa",
+    name: "wpa",
+    kind: "source",
+    suite: "trixie",
+    component: "main",
+    licence: "BSD-3-Clause",
+  },
+  {
+    // bookworm's: of later ones the mirrors have been seen without the files that their index names.
+    id: "libnl3",
+    name: "libnl3",
+    kind: "source",
+    suite: "bookworm",
+    component: "main",
+    licence: "LGPL-2.1-only",
+  },
+  {
+    id: "wolfssl",
+    name: "wolfssl",
+    kind: "source",
+    suite: "trixie",
+    component: "main",
+    licence: "GPL-2.0-or-later",
+  },
 ] as const satisfies readonly PackageRow[];
 
 export type PackageId = (typeof PACKAGES)[number]["id"];

@@ -2,9 +2,8 @@
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { encodeCpio } from "./cpio.ts";
-import { buildPrograms, type ProgramsOptions } from "./programs.ts";
-import * as recipe from "./recipe.ts";
-import { C_SOURCES, INIT, INIT_PARTS } from "./sources.ts";
+import { buildPrograms, programInputs, type ProgramsOptions } from "./programs.ts";
+import { INIT, INIT_PARTS } from "./sources.ts";
 import { BUSYBOX_COMMANDS, initramfsTree } from "./tree.ts";
 
 /** The kernel's decoder knows CRC32 alone; a dictionary of 4 MiB holds the whole archive. */
@@ -33,6 +32,7 @@ export async function buildInitramfs(options: InitramfsOptions): Promise<string>
     busybox: await readFile(join(busyboxDir, "usr/bin/busybox")),
     font: await readFile(join(programs, "font")),
     helpdisk: await readFile(join(programs, "helpdisk")),
+    "find-servers": await readFile(join(programs, "find-servers")),
     iscsid: await readFile(join(programs, "iscsid")),
     iscsistart: await readFile(join(programs, "iscsistart")),
     keep: await readFile(join(programs, "keep")),
@@ -50,10 +50,5 @@ export async function buildInitramfs(options: InitramfsOptions): Promise<string>
 
 /** Contents of the project's own that decide the initramfs; Debian's packages are in the lock. */
 export function initramfsInputs(): string[] {
-  return [
-    INIT,
-    ...Object.values(INIT_PARTS),
-    ...Object.values(C_SOURCES),
-    JSON.stringify([recipe, XZ, BUSYBOX_COMMANDS]),
-  ];
+  return [INIT, ...Object.values(INIT_PARTS), ...programInputs(), JSON.stringify([XZ, BUSYBOX_COMMANDS])];
 }

@@ -21,10 +21,17 @@ import parameterSource from "./c/kexec/parameter.c" with { type: "text" };
 import treeSource from "./c/kexec/tree.c" with { type: "text" };
 import treeHeader from "./c/kexec/tree.h" with { type: "text" };
 import unzstdSource from "./c/kexec/unzstd.c" with { type: "text" };
+import findServers from "./c/find-servers.c" with { type: "text" };
+import libnlDefs from "./c/include/defs.h" with { type: "text" };
+import libnlVersion from "./c/include/netlink/version.h" with { type: "text" };
+import wolfsslSettings from "./c/include/user_settings.h" with { type: "text" };
+import wolfsslOptions from "./c/include/wolfssl/options.h" with { type: "text" };
 import keep from "./c/keep.c" with { type: "text" };
+import lockMemory from "./c/lock-memory.c" with { type: "text" };
 import logLines from "./c/log-lines.c" with { type: "text" };
 import addressKeeper from "./init/address-keeper.sh" with { type: "text" };
 import bootconfAwk from "./init/bootconf.awk" with { type: "text" };
+import wpaAsk from "./c/wpa-ask.c" with { type: "text" };
 import cmdlineAwk from "./init/cmdline.awk" with { type: "text" };
 import cmdline from "./init/cmdline.sh" with { type: "text" };
 import cpus from "./init/cpus.sh" with { type: "text" };
@@ -39,6 +46,7 @@ import diskWatch from "./init/disk-watch.sh" with { type: "text" };
 import duplicate from "./init/duplicate.sh" with { type: "text" };
 import endpointProblem from "./init/endpoint-problem.sh" with { type: "text" };
 import rootName from "./init/root-name.sh" with { type: "text" };
+import findServer from "./init/find-server.sh" with { type: "text" };
 import handover from "./init/handover.sh" with { type: "text" };
 import init from "./init/init.sh" with { type: "text" };
 import interfaceName from "./init/interface-name.sh" with { type: "text" };
@@ -53,6 +61,7 @@ import network from "./init/network.sh" with { type: "text" };
 import orders from "./init/orders.sh" with { type: "text" };
 import parameters from "./init/parameters.sh" with { type: "text" };
 import partitions from "./init/partitions.sh" with { type: "text" };
+import percent from "./init/percent.sh" with { type: "text" };
 import report from "./init/report.sh" with { type: "text" };
 import rootPath from "./init/root-path.sh" with { type: "text" };
 import resolvConf from "./init/resolv-conf.sh" with { type: "text" };
@@ -76,6 +85,8 @@ import screen from "./init/screen.sh" with { type: "text" };
 import targetHints from "./init/target-hints.sh" with { type: "text" };
 import usb from "./init/usb.sh" with { type: "text" };
 import values from "./init/values.sh" with { type: "text" };
+import wifiConfig from "./init/wifi-config.sh" with { type: "text" };
+import wifi from "./init/wifi.sh" with { type: "text" };
 
 /** C files and the headers that stand in for libraries, by path below the compiler's working folder. */
 export const C_SOURCES: Readonly<Record<string, string>> = {
@@ -83,7 +94,9 @@ export const C_SOURCES: Readonly<Record<string, string>> = {
   "chap-digests.c": chapDigests,
   "font.c": font,
   "helpdisk.c": helpdisk,
+  "find-servers.c": findServers,
   "keep.c": keep,
+  "lock-memory.c": lockMemory,
   "log-lines.c": logLines,
   "kexec/firmware.c": firmwareSource,
   "kexec/firmware.h": firmwareHeader,
@@ -99,10 +112,15 @@ export const C_SOURCES: Readonly<Record<string, string>> = {
   "kexec/tree.c": treeSource,
   "kexec/tree.h": treeHeader,
   "kexec/unzstd.c": unzstdSource,
+  "wpa-ask.c": wpaAsk,
+  "include/defs.h": libnlDefs,
   "include/libkmod.h": libkmodHeader,
   "include/libmount/libmount.h": libmountHeader,
+  "include/netlink/version.h": libnlVersion,
   "include/openssl/evp.h": evpHeader,
   "include/openssl/rand.h": randHeader,
+  "include/user_settings.h": wolfsslSettings,
+  "include/wolfssl/options.h": wolfsslOptions,
 };
 
 /** The program that the kernel starts. */
@@ -126,6 +144,7 @@ export const INIT_PARTS: Readonly<Record<string, string>> = {
   "duplicate.sh": duplicate,
   "endpoint-problem.sh": endpointProblem,
   "root-name.sh": rootName,
+  "find-server.sh": findServer,
   "handover.sh": handover,
   "interface-name.sh": interfaceName,
   "keep.sh": keepTmpfs,
@@ -139,6 +158,7 @@ export const INIT_PARTS: Readonly<Record<string, string>> = {
   "orders.sh": orders,
   "parameters.sh": parameters,
   "partitions.sh": partitions,
+  "percent.sh": percent,
   "report.sh": report,
   "resolv-conf.sh": resolvConf,
   "root-path.sh": rootPath,
@@ -162,4 +182,6 @@ export const INIT_PARTS: Readonly<Record<string, string>> = {
   "target-hints.sh": targetHints,
   "usb.sh": usb,
   "values.sh": values,
+  "wifi-config.sh": wifiConfig,
+  "wifi.sh": wifi,
 };

@@ -57,7 +57,10 @@ export const BUSYBOX_COMMANDS = [
 
 const DIRECTORIES = ["bin", "dev", "etc", "lib", "lib/shim", "proc", "sbin", "sys"] as const;
 
-export interface Programs extends Readonly<Record<ProgramName, Uint8Array>> {
+/** Programs that only a shim with WiFi has. */
+export type WifiProgramName = "wpa-ask" | "wpa_supplicant";
+
+export interface Programs extends Readonly<Record<Exclude<ProgramName, WifiProgramName>, Uint8Array>> {
   readonly busybox: Uint8Array;
 }
 
@@ -76,6 +79,7 @@ export function initramfsTree(programs: Programs): CpioEntry[] {
       target: "busybox",
     })),
     program("bin/font", programs.font),
+    program("bin/find-servers", programs["find-servers"]),
     program("bin/keep", programs.keep),
     program("sbin/helpdisk", programs.helpdisk),
     program("bin/kexec-load", programs["kexec-load"]),
@@ -83,6 +87,17 @@ export function initramfsTree(programs: Programs): CpioEntry[] {
     program("bin/unzstd", programs.unzstd),
     program("sbin/iscsid", programs.iscsid),
     program("sbin/iscsistart", programs.iscsistart),
+  ];
+}
+
+/** What a shim with WiFi has beside that; its drivers and their firmware are not among it. */
+export function wifiTree(programs: Readonly<Record<WifiProgramName, Uint8Array>>): CpioEntry[] {
+  return [
+    program("bin/wpa-ask", programs["wpa-ask"]),
+    program("sbin/wpa_supplicant", programs.wpa_supplicant),
+    { type: "link", path: "bin/modprobe", target: "busybox" },
+    // The kernel's own name for it: drivers load their companions.
+    { type: "link", path: "sbin/modprobe", target: "../bin/busybox" },
   ];
 }
 

@@ -25,6 +25,7 @@ keep_values() {
   keep_value dns "$dns"
   keep_value rootpath "$rootpath"
   keep_value opt224 "$opt224"
+  keep_value vendor43 "$opt43"
   for server in $dns; do printf 'nameserver %s\n' "$server"; done >"$LEASE/resolv.conf"
 }
 

@@ -21,14 +21,18 @@ export PATH LC_ALL=C
 . "$LIB"/console.sh
 . "$LIB"/machine.sh
 . "$LIB"/values.sh
+. "$LIB"/percent.sh
 . "$LIB"/cmdline.sh
 . "$LIB"/keep.sh
 . "$LIB"/duplicate.sh
+. "$LIB"/wifi-config.sh
+. "$LIB"/wifi.sh
 . "$LIB"/network.sh
 . "$LIB"/root-path.sh
 . "$LIB"/clock.sh
 . "$LIB"/endpoint-problem.sh
 . "$LIB"/orders.sh
+. "$LIB"/find-server.sh
 . "$LIB"/parameters.sh
 . "$LIB"/disk-watch.sh
 . "$LIB"/login.sh
@@ -71,7 +75,7 @@ mount_kernel_filesystems
 say_open_consoles
 machine_identify
 cmdline_read
-report_server_from_cmdline
+server_from_cmdline
 continued_take
 keep_prepare
 say kernel ok "Linux $(uname -r) on $MODEL"

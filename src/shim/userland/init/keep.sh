@@ -1,8 +1,8 @@
 # The tmpfs that outlives switch_root, never swapped out: the swap may lie on the disk that it keeps alive. What lives in it is hidden under the target's root, so the target neither sees
 # nor unmounts it; it has its own /proc, /sys and /dev because the shim's are handed to the target.
 
-# busybox and iscsid take 2.4 MB; the rest is leases and locks of some bytes.
-KEEP_SIZE=4m
+# busybox, iscsid and wpa_supplicant take 3.1 MB; the rest is leases, locks and a log of some kilobytes.
+KEEP_SIZE=5m
 
 keep_prepare() {
   # Kernels before 6.4, which mode kexec may start, cannot keep a tmpfs out of the swap; a ramfs never goes there.
@@ -17,6 +17,7 @@ keep_prepare() {
   cp /sbin/iscsid "$KEEP/sbin/iscsid"
   cp "$LIB"/dhcp-client.sh "$LIB"/dhcp-event.sh "$LIB"/interface-name.sh "$LIB"/address-keeper.sh \
     "$LIB"/console-sender.sh "$KEEP/lib"
+  ! wifi_is_built_in || cp "$WIFI_SUPPLICANT" "$KEEP/sbin/wpa_supplicant"
   chmod 0755 "$KEEP/lib/dhcp-event.sh"
 }
 

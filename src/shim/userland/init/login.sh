@@ -65,6 +65,8 @@ login_run() {
   value=$(parameter iscsi.username)
   [ -z "$value" ] || set -- "$@" -u "$value" -w "$(parameter iscsi.password)" \
     -P node.session.auth.authmethod=CHAP -P node.session.auth.chap_algs=MD5,SHA256
+  value=$(parameter iscsi.username_in)
+  [ -z "$value" ] || set -- "$@" -U "$value" -W "$(parameter iscsi.password_in)"
   iscsistart "$@"
 }
 
@@ -82,15 +84,16 @@ login_say_failure() {
       say login fail "$where does not let the initiator $(login_initiator) use $target" \
         "allow that name at the target, or set iscsi.initiator to one that it allows"
       ;;
-    *"authorization failure"* | *"failed authentication"* | *"authenticat"*)
-      if value_has cmdline iscsi.username || [ -n "$(parameter iscsi.username)" ]; then
-        say login fail "$where refused the CHAP login of $(parameter iscsi.username) for $target" \
-          "correct iscsi.username and iscsi.password in $(parameter_source iscsi.password)"
+    *"failed to authenticate"* | *"Initiator failed"*) login_say_refused ;;
+    *"Login authentication failed"*)
+      if [ -n "$(parameter iscsi.username_in)" ]; then
+        say login fail "$where did not prove itself as $(parameter iscsi.username_in) for $target" \
+          "correct iscsi.username_in and iscsi.password_in in $(parameter_source iscsi.password_in)"
       else
-        say login fail "$where wants a CHAP login for $target and none is known" \
-          "give iscsi.username and iscsi.password in $(parameter_source iscsi.target)"
+        login_say_refused
       fi
       ;;
+    *"authorization failure"* | *"authenticat"*) login_say_refused ;;
     *"(02/06)"* | *"(03/02)"*)
       say login fail "$where takes no further login to $target: it is full" \
         "end another machine's login there, or raise the target's limit"
@@ -123,6 +126,16 @@ login_say_failure() {
   esac
 }
 
+login_say_refused() {
+  if value_has cmdline iscsi.username || [ -n "$(parameter iscsi.username)" ]; then
+    say login fail "$where refused the CHAP login of $(parameter iscsi.username) for $target" \
+      "correct iscsi.username and iscsi.password in $(parameter_source iscsi.password)"
+  else
+    say login fail "$where wants a CHAP login for $target and none is known" \
+      "give iscsi.username and iscsi.password in $(parameter_source iscsi.target)"
+  fi
+}
+
 login_status() {
   sed -n 's/.*login rejected: .*(\(..\/..\)).*/iSCSI status \1/p;T;q' "$STATE/login.output"
 }
@@ -137,7 +150,7 @@ login_session() {
 # Sets DISK to the block device of the wanted LUN, without one wanted to the first.
 login_wait_for_disk() {
   disk_waited=0
-  while ! DISK=$(login_disk "$(parameter iscsi.lun)"); do
+  while ! DISK=$(login_disk "$(parameter_lun)"); do
     disk_waited=$((disk_waited + 1))
     if [ "$disk_waited" -gt $((DISK_PATIENCE_SECONDS * POLLS_PER_SECOND)) ]; then
       login_say_no_disk

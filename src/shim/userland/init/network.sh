@@ -1,9 +1,14 @@
-# The wired network: an interface with link, then an address (static by ip=, else DHCP).
+# The network: a wired interface with link, else WiFi; then an address (static by ip=, else DHCP).
 # The DHCP client is started once and stays: the one that got the lease keeps it while the target system runs.
 
 # Spanning tree keeps a switch port silent for 30 s and more after the link came up: be patient before trying another
 # interface, and never give up.
 LEASE_PATIENCE_SECONDS=45
+
+# What a wired link may take before WiFi is tried: an adapter on USB appears, and the ends agree on their speed.
+WIRED_PATIENCE_SECONDS=10
+# Shorter where no wired interface has appeared at all, as on a Zero 2 W.
+WIRED_APPEARS_SECONDS=5
 
 network_up() {
   network_is_up && return 0
@@ -13,7 +18,12 @@ network_up() {
     return 0
   fi
   say network start "looking for a wired network"
-  network_wait_for_link
+  if ! network_wait_for_link; then
+    wifi_up || {
+      NETWORK_WITHOUT_LEASE=
+      return 1
+    }
+  fi
   machine_mac "$INTERFACE"
   if value_has cmdline ip && network_static "$(value_get cmdline ip)"; then
     duplicate_probe
@@ -46,7 +56,8 @@ network_has_link() {
   [ "$(cat "$SYS/class/net/$1/carrier" 2>/dev/null)" = 1 ]
 }
 
-# Sets INTERFACE to one with link, another than the last one that gave no lease when there is a choice.
+# Sets INTERFACE to one with link, another than the last one that gave no lease when there is a choice. Returns 1 when
+# WiFi is to be tried: there is no link in time, or only one that gave no lease.
 network_wait_for_link() {
   network_waited=0
   while :; do
@@ -57,11 +68,21 @@ network_wait_for_link() {
       [ -z "$INTERFACE" ] || [ "$INTERFACE" = "$NETWORK_WITHOUT_LEASE" ] || continue
       INTERFACE=$network_name
     done
-    [ -n "$INTERFACE" ] && return
+    if [ -n "$INTERFACE" ]; then
+      [ "$INTERFACE" = "$NETWORK_WITHOUT_LEASE" ] && wifi_is_wanted && return 1
+      return 0
+    fi
+    network_is_late && wifi_is_wanted && return 1
     network_waited=$((network_waited + 1))
     [ $((network_waited % WORDS_EVERY_SECONDS)) = 5 ] && network_say_no_link
     sleep 1
   done
+}
+
+network_is_late() {
+  network_patience=$WIRED_PATIENCE_SECONDS
+  [ -n "$(network_interfaces)" ] || network_patience=$WIRED_APPEARS_SECONDS
+  [ "$network_waited" -ge "$network_patience" ]
 }
 
 # No failure, for the wait goes on; but help is what a person with this Pi in hand may want.
@@ -73,10 +94,20 @@ network_say_no_link() {
 network_say_what_is_missing() {
   if [ -n "$(network_interfaces)" ]; then
     say network progress "no link on $(network_interfaces | tr '\n' ' ')after ${network_waited} s" \
-      "check the cable and the switch"
+      "check the cable and the switch$(network_words_for_wifi)"
   else
     say network progress "no wired network interface has appeared after ${network_waited} s" \
-      "connect an Ethernet adapter that this Pi has a driver for"
+      "connect an Ethernet adapter that this Pi has a driver for$(network_words_for_wifi)"
+  fi
+}
+
+# How WiFi would be tried, where nobody has said which network.
+network_words_for_wifi() {
+  wifi_is_wanted && return
+  if wifi_is_built_in; then
+    printf '; for WiFi put wpa_supplicant.conf on the SD card, or wifi.ssid= and wifi.psk= on the kernel command line'
+  elif value_has cmdline wifi.ssid; then
+    printf '; wifi.ssid= is given, but this shim is the one without WiFi: choose the variant wifi'
   fi
 }
 

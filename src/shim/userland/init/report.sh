@@ -6,13 +6,8 @@ REPORT_PATIENCE_SECONDS=5
 # With no server for hours a queue must not eat the memory: the oldest go.
 REPORT_QUEUE_MAX=200
 
-report_server_from_cmdline() {
-  SERVER=$(value_get cmdline pinetboot.server)
-}
-
-# report STAGE STATE DETAIL FIX
+# report STAGE STATE DETAIL FIX: kept also while no server is known; one may be found.
 report() {
-  [ -n "$SERVER" ] || return 0
   mkdir -p "$STATE/reports"
   report_number=$((${report_number:-100000} + 1))
   printf 'stage=%s&state=%s&detail=%s&fix=%s' "$1" "$2" "$(url_encode "$3")" "$(url_encode "$4")" \
@@ -26,6 +21,12 @@ report_start() {
   [ -n "$SERVER" ] && [ -z "$REPORTER" ] || return 0
   report_loop &
   REPORTER=$!
+}
+
+# SERVER is another one from now on: what is queued goes there.
+report_server_changed() {
+  [ -z "$REPORTER" ] || kill "$REPORTER" 2>/dev/null || :
+  REPORTER=
 }
 
 report_loop() {

@@ -1,11 +1,12 @@
 # DHCP option 17 as an iSCSI root, RFC 4173 section 5: iscsi:SERVER:PROTOCOL:PORT:LUN:TARGET, every field but the server
-# and the target may be empty. A server in brackets is an IPv6 address. And option 224: the boot mode.
+# and the target may be empty. A server in brackets is an IPv6 address, the LUN is hexadecimal. And option 224: the mode.
 
 # Fills the source "dhcp" from the lease.
 values_from_dhcp() {
   values_clear dhcp
   mode_hex=$(lease_get opt224)
-  [ -z "$mode_hex" ] || value_put dhcp iscsi.mode "$(hex_text "$mode_hex")"
+  # Some servers send the NUL of their own memory along, and people write words in capitals.
+  [ -z "$mode_hex" ] || value_put dhcp iscsi.mode "$(hex_text "$mode_hex" | tr A-Z a-z | sed 's/ *$//')"
   root_path=$(lease_get rootpath)
   case "$root_path" in
     '') ;;
@@ -19,7 +20,7 @@ root_path_is_wrong() {
     "iscsi:ADDRESS:::LUN:TARGET"
 }
 
-# Returns 1 when a colon is missing.
+# Returns 1 when a colon, the server or the target is missing, or the protocol is another than TCP.
 root_path_split() {
   case "$1" in
     \[*\]:*)
@@ -35,12 +36,26 @@ root_path_split() {
   esac
   # The target's name may hold colons: it is all that follows the fourth one.
   case "$split_rest" in *:*:*:?*) ;; *) return 1 ;; esac
-  split_rest=${split_rest#*:} # the protocol: TCP is the only one
+  [ -n "$split_server" ] || return 1
+  case "${split_rest%%:*}" in '' | 6) ;; *) return 1 ;; esac
+  split_rest=${split_rest#*:}
   value_put dhcp iscsi.ip "$split_server"
   root_path_value iscsi.port "${split_rest%%:*}"
   split_rest=${split_rest#*:}
-  root_path_value iscsi.lun "${split_rest%%:*}"
+  root_path_value iscsi.lun "$(root_path_lun "${split_rest%%:*}")"
   root_path_value iscsi.target "${split_rest#*:}"
+}
+
+# root_path_lun HEX: in decimal. Eight bytes in hex, in groups of four digits with dashes between; a short one is the first
+# group, which is where a LUN lies. What is none is passed on as it is, to be shown as it was written.
+root_path_lun() {
+  lun_first=${1%%-*}
+  lun_rest=${1#"$lun_first"}
+  case "$lun_first" in ????????????????) lun_rest=$lun_rest-${lun_first#????} && lun_first=${lun_first%????????????} ;; esac
+  case "$lun_first" in
+    '' | *[!0-9A-Fa-f]* | ?????*) printf '%s' "$1" ;;
+    *) case "$lun_rest" in *[!0-]*) printf '%s' "$1" ;; *) printf '%d' "0x$lun_first" ;; esac ;;
+  esac
 }
 
 root_path_value() {
@@ -49,5 +64,5 @@ root_path_value() {
 
 # udhcpc gives options that it does not know in hex.
 hex_text() {
-  printf '%s' "$1" | sed 's/../\\x&/g' | xargs -0 printf '%b' | tr -d '\000-\037\177'
+  printf '%s' "$1" | hex_bytes | tr -d '\000-\037\177'
 }

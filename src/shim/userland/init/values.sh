@@ -35,7 +35,8 @@ values_known() {
     iscsi.ip | iscsi.port | iscsi.target | iscsi.lun | iscsi.mode) ;;
     usb.readonly) ;;
     iscsi.fallback) ;;
-    iscsi.initiator | iscsi.username | iscsi.password) ;;
+    iscsi.initiator | iscsi.username | iscsi.password | iscsi.username_in | iscsi.password_in) ;;
+    wifi.ssid | wifi.psk | wifi.country) ;;
     pinetboot.server | pinetboot.eeprom | ip | init | root | ro | rw | rootfstype | rootflags) ;;
     state | clock | server | message | choose | image | do) ;;
     *) return 1 ;;
