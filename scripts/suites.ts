@@ -29,7 +29,7 @@ export const SUITES: readonly Suite[] = [
       command("tsc", "-p", "."),
       command("oxlint", "--type-aware"),
       command("oxfmt", "--check", "."),
-      tests("test/architecture.test.ts"),
+      tests("test/architecture.test.ts", "test/docs.test.ts"),
     ],
   },
   {
@@ -90,6 +90,7 @@ export const SUITES: readonly Suite[] = [
     name: "boot",
     first: true,
     about: "Pis boot: firmware emulator, then QEMU on the bytes it fetched",
+    long: "leases that end, longer absences, and every root shut down both ways",
     steps: [tests("test/boot", "test/roots")],
   },
 ];
