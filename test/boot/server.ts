@@ -80,6 +80,11 @@ export class Server {
     this.#child?.kill("SIGSTOP");
   }
 
+  /** Lets it go on. */
+  thaw(): void {
+    this.#child?.kill("SIGCONT");
+  }
+
   /** Ends it at once, as a power cut would. */
   async kill(): Promise<void> {
     this.#child?.kill("SIGKILL");

@@ -1,17 +1,18 @@
-/** A real Debian with systemd for arm64, made by mmdebstrap under qemu-user; a GPT disk. */
-import { appendFile, chmod, mkdir, symlink, writeFile } from "node:fs/promises";
+/** Real Debians for arm64, stand-ins for Raspberry Pi OS and Alpine; a GPT disk each. */
+import { appendFile, chmod, mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import { findKeyring, findMirror } from "../../src/shim/debian/mirror.ts";
 import { run } from "../../src/shim/support/run.ts";
 import { cachedImage } from "./cache.ts";
 import countWrites from "./count-writes.sh" with { type: "text" };
+import { BASE_INPUTS, SYSVINIT_FILES, unpackDebianBase } from "./debian-base.ts";
+import { type Flavour, type FlavourRow, FLAVOURS, MANAGERS_ENABLED } from "./debian-flavours.ts";
 import { makeDiskImage, partitionIds } from "./disk-image.ts";
 import { ROOT_PASSWORD_HASH } from "./password.ts";
 
-const SUITE = "bookworm";
-const PACKAGES = "systemd-sysv,udev,iproute2,dbus,login,util-linux";
 const IDS = partitionIds("gpt");
-const SIZES = { bootMib: 64, rootMib: 512 } as const;
+const SIZES = { bootMib: 64, rootMib: 768 } as const;
+/** Where the root's partition begins on the disk: after the table and the boot partition. */
+export const DEBIAN_ROOT_OFFSET_BYTES = (1 + SIZES.bootMib) * 1024 * 1024;
 /** Timers that would use the disk and the network in the middle of a test. */
 const MASKED = [
   "apt-daily.timer",
@@ -20,7 +21,6 @@ const MASKED = [
   "fstrim.timer",
   "dpkg-db-backup.timer",
 ];
-const LEFT_OUT = ["/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*"];
 const FSTAB = `PARTUUID=${IDS.root} / ext4 defaults,noatime 0 1
 PARTUUID=${IDS.boot} /boot/firmware vfat defaults 0 2
 `;
@@ -29,77 +29,70 @@ const BOOT_FILES = {
   "cmdline.txt": `console=serial0,115200 console=tty1 root=PARTUUID=${IDS.root} rootfstype=ext4 rootwait\n`,
 } as const;
 
-/**
- * Registers arm64 programs with the kernel for the time of one command, in mounts of its own. The registration
- * itself is the machine's: it is taken away again unless it was there before.
- */
-const WITH_ARM64 = `
+/** What `systemctl enable` does: the links that the unit's own [Install] section asks for. */
+const ENABLE_UNIT = `
 set -e
-mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
-entry=/proc/sys/fs/binfmt_misc/qemu-aarch64
-if [ ! -e $entry ]; then
-  cat /usr/lib/binfmt.d/qemu-aarch64.conf > /proc/sys/fs/binfmt_misc/register
-  trap 'echo -1 > $entry' EXIT
-fi
-"$@"
+unit=$1
+for target in $(sed -n 's/^WantedBy=//p' "lib/systemd/system/$unit"); do
+  mkdir -p "etc/systemd/system/$target.wants"
+  ln -s "/lib/systemd/system/$unit" "etc/systemd/system/$target.wants/$unit"
+done
 `;
+/** What installing sysvinit-core in place of systemd-sysv does, with a login on whatever console the kernel has. */
+const USE_SYSVINIT = `
+set -e
+tar -C ${SYSVINIT_FILES} -c . | tar -x --keep-directory-symlink
+sed '/^[1-6]:.*getty/d' usr/share/sysvinit/inittab > etc/inittab
+echo 'T0:2345:respawn:/sbin/getty -L 115200 console vt100' >> etc/inittab
+`;
+const DISABLE_MANAGERS = `rm -f ${MANAGERS_ENABLED.join(" ")}`;
 
-/** Path of the raw image (577 MiB, 200 MiB of it used). Needs root, mmdebstrap, qemu-user-static and the mirror once. */
-export async function debianRoot(): Promise<string> {
-  const text = JSON.stringify([SUITE, PACKAGES, SIZES, MASKED, LEFT_OUT, FSTAB, BOOT_FILES]);
-  return cachedImage({ name: "debian-root.img", inputs: [text, countWrites, ROOT_PASSWORD_HASH], make });
+/**
+ * Path of the raw image (833 MiB, some 300 MiB of it used) of a flavour. Without one: systemd, and networkd for the
+ * network. Needs what `unpackDebianBase` needs.
+ */
+export async function debianRoot(flavour: Flavour = "networkd"): Promise<string> {
+  const row: FlavourRow = FLAVOURS[flavour];
+  const texts = [JSON.stringify([row, SIZES, MASKED, FSTAB, BOOT_FILES]), countWrites, ROOT_PASSWORD_HASH];
+  return cachedImage({
+    name: `debian-${flavour}.img`,
+    inputs: [...BASE_INPUTS, ...texts, ENABLE_UNIT, USE_SYSVINIT, DISABLE_MANAGERS],
+    async make(image, scratch) {
+      const rootFiles = join(scratch, "root");
+      const bootFiles = join(scratch, "boot");
+      await unpackDebianBase(rootFiles);
+      await customize(rootFiles, row);
+      await writeFiles(bootFiles, BOOT_FILES);
+      await makeDiskImage(image, { table: "gpt", ...SIZES, bootFiles, rootFiles });
+    },
+  });
 }
 
-async function make(image: string, scratch: string): Promise<void> {
-  const rootFiles = join(scratch, "root");
-  const bootFiles = join(scratch, "boot");
-  await debootstrap(rootFiles);
-  await customize(rootFiles);
-  await mkdir(bootFiles);
-  for (const [name, text] of Object.entries(BOOT_FILES)) await writeFile(join(bootFiles, name), text);
-  await makeDiskImage(image, { table: "gpt", ...SIZES, bootFiles, rootFiles });
-}
-
-async function debootstrap(rootFiles: string): Promise<void> {
-  const keyring = findKeyring();
-  const signedBy = keyring ? `[signed-by=${keyring}] ` : "";
-  const source = `deb ${signedBy}${await findMirror(run)} ${SUITE} main`;
-  const dpkgOptions = ["force-unsafe-io", ...LEFT_OUT.map((path) => `path-exclude=${path}`)];
-  const flags = [
-    "--quiet",
-    "--architectures=arm64",
-    "--variant=minbase",
-    "--mode=root",
-    `--include=${PACKAGES}`,
-    // Its own test for arm64 programs wants one more package; a failure would show at the first of them.
-    "--skip=check/qemu",
-    ...dpkgOptions.map((option) => `--dpkgopt=${option}`),
-  ];
-  await run([
-    "unshare",
-    "--mount",
-    "sh",
-    "-c",
-    WITH_ARM64,
-    "sh",
-    "mmdebstrap",
-    ...flags,
-    SUITE,
-    rootFiles,
-    source,
-  ]);
-}
-
-async function customize(rootFiles: string): Promise<void> {
+async function customize(rootFiles: string, { init, services, files }: FlavourRow): Promise<void> {
   const inRoot = (path: string): string => join(rootFiles, path);
+  const shell = (script: string, ...words: string[]): Promise<string> =>
+    run(["sh", "-c", script, "sh", ...words], { cwd: rootFiles });
   await mkdir(inRoot("boot/firmware"), { recursive: true });
-  await writeFile(inRoot("etc/fstab"), FSTAB);
-  await writeFile(inRoot("etc/hostname"), "debian-root\n");
-  await writeFile(inRoot("etc/machine-id"), "");
+  await writeFiles(rootFiles, {
+    "etc/fstab": FSTAB,
+    "etc/hostname": "debian-root\n",
+    "etc/machine-id": "",
+    "usr/local/bin/count-writes": countWrites,
+    ...files,
+  });
   await appendFile(inRoot("root/.profile"), "PS1='# '\n");
-  await writeFile(inRoot("usr/local/bin/count-writes"), countWrites);
   await chmod(inRoot("usr/local/bin/count-writes"), 0o755);
   await run(["sed", "-i", `s|^root:[^:]*:|root:${ROOT_PASSWORD_HASH}:|`, inRoot("etc/shadow")]);
+  await shell(DISABLE_MANAGERS);
+  if (init === "sysvinit") {
+    await shell(USE_SYSVINIT);
+    return;
+  }
+  for (const unit of services) await shell(ENABLE_UNIT, unit);
   // What `systemctl mask` does; the machine that makes the root may have no systemd.
   for (const unit of MASKED) await symlink("/dev/null", inRoot(`etc/systemd/system/${unit}`));
+}
+
+async function writeFiles(dir: string, files: Readonly<Record<string, string>>): Promise<void> {
+  for (const [path, text] of Object.entries(files)) await Bun.write(join(dir, path), text);
 }
