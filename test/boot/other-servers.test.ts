@@ -15,7 +15,8 @@ import { VirtualPi } from "./virtual-pi.ts";
 const BOOT_MS = 180_000;
 const SHUTDOWN_MS = 60_000;
 const SERVER = "10.0.0.2";
-const TARGET = "iqn.2026-01.example:disk";
+/** As in the page that this shim is modelled on. */
+const TARGET = "iqn.2024-01.local:pi4-root";
 /** The page's short form of RFC 4173: no protocol, no port. */
 const ISCSI_OPTIONS = [
   `--dhcp-option=17,iscsi:${SERVER}:::${TGT_LUN}:${TARGET}`,
