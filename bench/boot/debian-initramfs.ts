@@ -27,7 +27,8 @@ const PACKAGES = [
 const SET_UP = `
 set -e
 cd "$1"
-mkdir -p "lib/modules/$2" etc/iscsi
+mkdir -p "lib/modules/$2" etc/iscsi boot
+printf 'CONFIG_RD_ZSTD=y\nCONFIG_RD_GZIP=y\n' > "boot/config-$2"
 : > "lib/modules/$2/modules.order"
 : > "lib/modules/$2/modules.builtin"
 : > etc/iscsi/iscsi.initramfs

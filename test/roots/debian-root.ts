@@ -29,6 +29,8 @@ const BOOT_FILES = {
   "cmdline.txt": `console=serial0,115200 console=tty1 root=PARTUUID=${IDS.root} rootfstype=ext4 rootwait\n`,
 } as const;
 
+/** Under emulation, on a busy machine, udev may take longer than systemd's 90 s to show a partition. */
+const PATIENT_SYSTEMD = "[Manager]\nDefaultDeviceTimeoutSec=10min\nDefaultTimeoutStartSec=10min\n";
 /** What `systemctl enable` does: the links that the unit's own [Install] section asks for. */
 const ENABLE_UNIT = `
 set -e
@@ -56,7 +58,7 @@ export async function debianRoot(flavour: Flavour = "networkd"): Promise<string>
   const texts = [JSON.stringify([row, SIZES, MASKED, FSTAB, BOOT_FILES]), countWrites, ROOT_PASSWORD_HASH];
   return cachedImage({
     name: `debian-${flavour}.img`,
-    inputs: [...BASE_INPUTS, ...texts, ENABLE_UNIT, USE_SYSVINIT, DISABLE_MANAGERS],
+    inputs: [...BASE_INPUTS, ...texts, PATIENT_SYSTEMD, ENABLE_UNIT, USE_SYSVINIT, DISABLE_MANAGERS],
     async make(image, scratch) {
       const rootFiles = join(scratch, "root");
       const bootFiles = join(scratch, "boot");
@@ -77,6 +79,7 @@ async function customize(rootFiles: string, { init, services, files }: FlavourRo
     "etc/fstab": FSTAB,
     "etc/hostname": "debian-root\n",
     "etc/machine-id": "",
+    "etc/systemd/system.conf.d/patient.conf": PATIENT_SYSTEMD,
     "usr/local/bin/count-writes": countWrites,
     ...files,
   });
