@@ -34,7 +34,8 @@ try {
     if (result.outcome === "stopped") throw new Error(`${name}: ${result.reason}`);
     const sum = (isKernel: boolean): number =>
       result.requests
-        .filter(({ path }) => path.endsWith("Image.gz") === isKernel)
+        // One that was broken off told its size and sent nothing.
+        .filter(({ outcome, path }) => outcome === "sent" && path.endsWith("Image.gz") === isKernel)
         .reduce((bytes, request) => bytes + request.bytes, 0) / 1e6;
     const [kernel, rest] = [sum(true), sum(false)];
     const original = Object.entries(ORIGINAL_IMAGE_MB).map(
