@@ -155,7 +155,7 @@ function raspi3b(files: StartedFiles): string[] {
 function virt(files: StartedFiles, cpus: number, memoryMib: number): string[] {
   const machine = words(`-machine virt -cpu cortex-a72 -smp ${cpus} -m ${memoryMib} -device virtio-rng-pci`);
   // Whatever UART the served command line names, this machine's only one is the first PL011.
-  return [...machine, "-append", `${files.cmdline.replaceAll(/(?<=console=)ttyAMA\d+/g, "ttyAMA0")} bdev_allow_write_mounted=1`];
+  return [...machine, "-append", files.cmdline.replaceAll(/(?<=console=)ttyAMA\d+/g, "ttyAMA0")];
 }
 
 function words(text: string): string[] {
