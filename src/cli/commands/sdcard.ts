@@ -228,10 +228,8 @@ async function ask(question: string, { yes, json }: SdcardFlags, what: string): 
   if (json || !process.stdin.isTTY || !process.stdout.isTTY)
     throw failure("bad-request", `Nobody was asked about ${what}`, "Add --yes if it may be overwritten.");
   const answer = await confirm({ message: question, initialValue: false });
-  if (isCancel(answer) || !answer) {
-    log.info("Nothing was written.");
+  if (isCancel(answer) || !answer)
     throw new ApplianceError("bad-request", "Stopped before anything was written");
-  }
 }
 
 function elsewhere(target: string): ApplianceError {
