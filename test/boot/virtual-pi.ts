@@ -29,6 +29,8 @@ export interface VirtualPiOptions {
   readonly cpus?: number;
   /** Image of an SD card, a power of two in size: the firmware starts from it, and the machine has it in. */
   readonly card?: string;
+  /** Changes the device tree that the firmware hands over, a file. */
+  readonly changeTree?: (path: string) => void;
 }
 
 export class VirtualPi {
@@ -70,6 +72,7 @@ export class VirtualPi {
   /** Firmware, then kernel. Rejects when the firmware stops. */
   async powerOn(): Promise<Console> {
     const result = await this.#load();
+    this.options.changeTree?.(result.deviceTreePath);
     this.#boots += 1;
     const name = `${this.options.name}-${this.options.machine}-boot${this.#boots}`;
     const command = [...this.#lab.switchRun, ...this.#qemuCommand(result)];
