@@ -154,6 +154,6 @@ describeWith(["busybox"], "the root that the shim hands over to", () => {
     expect(mountRoot().said).toContain("has neither a partition 2 nor a Linux partition");
     shell.program("mount", `for folder in "$@"; do :; done; mkdir -p "$folder/apks"`);
     expect(mountRoot().said).toContain("it is Alpine's diskless system");
-    expect(mountRoot().said).toContain("choose the boot mode kexec");
+    expect(mountRoot().said).toContain("choose an image with a root partition");
   });
 });

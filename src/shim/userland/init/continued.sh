@@ -26,10 +26,19 @@ continued_give() {
   chmod -R go= "$1"
 }
 
+# continued_hints FOLDER: what the target's network managers must know, worked out while the root is mounted: the second
+# kernel leaves the root to the image's initramfs. Nothing may be mounted over its files yet.
+continued_hints() (
+  RUN=$1/hints
+  hint_over() { :; }
+  mkdir -p "$RUN"
+  target_hints 2>"$STATE/hints.error"
+)
+
 # What the first command line said of the disk; the rest of it was for the first kernel. From here on the mode is pivot.
 continued_cmdline() {
   mkdir -p "$1/values/cmdline"
-  for continued_file in "$STATE"/values/cmdline/iscsi.* "$STATE"/values/cmdline/pinetboot.*; do
+  for continued_file in "$STATE"/values/cmdline/iscsi.* "$STATE"/values/cmdline/pinetboot.server; do
     [ -f "$continued_file" ] && cp "$continued_file" "$1/values/cmdline"
   done
   printf pivot >"$1/values/cmdline/iscsi.mode"
@@ -83,10 +92,8 @@ continued_network() {
   ip addr add "$(cat "$CONTINUED/network")" broadcast + dev "$INTERFACE"
   [ ! -s "$CONTINUED/router" ] || ip route replace default via "$(cat "$CONTINUED/router")" dev "$INTERFACE"
   [ ! -f "$CONTINUED/resolv.conf" ] || cp "$CONTINUED/resolv.conf" "$RESOLV_CONF"
-  if [ -f "$CONTINUED/lease/bound" ]; then
-    cp -a "$CONTINUED"/lease/* "$KEEP/lease"
-    network_dhcp_start
-  fi
+  cp -a "$CONTINUED"/lease/. "$KEEP/lease"
+  [ ! -f "$KEEP/lease/bound" ] || network_dhcp_start
   rm -f "$CONTINUED/network"
 }
 

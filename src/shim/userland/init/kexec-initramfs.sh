@@ -27,8 +27,11 @@ kexec_initramfs() {
   mkdir -p "$initramfs_top/lib"
   cp -a /init /bin /sbin "$initramfs_top"
   cp -a "$LIB" "$initramfs_top/lib"
-  [ -z "$STAGED_BELOW" ] || install_start "$STAGE$STAGED_BELOW"
   continued_give "$initramfs_top/continued"
+  [ -z "$STAGED_BELOW" ] || {
+    install_start "$initramfs_top"
+    continued_hints "$initramfs_top/continued"
+  }
   modules_take "$initramfs_top" || return 1
   # Archives follow each other, each from a boundary of 4 bytes on.
   : >"$STATE/kexec/initramfs"

@@ -32,7 +32,7 @@ root_look() {
 root_say_none() {
   if [ -z "$root_candidates" ] && [ -f "$STATE/is-alpine" ]; then
     say root fail "$DEV/$DISK has no root partition: it is Alpine's diskless system, whose own kernel makes its root in memory" \
-      "choose the boot mode kexec for this Pi, or an image with a root partition"
+      "choose an image with a root partition, as Alpine calls its sys mode"
   else
     say root fail "${root_problems:-$DEV/$DISK has neither a partition 2 nor a Linux partition}" \
       "choose another image, or write one with an arm64 Linux to this disk"
