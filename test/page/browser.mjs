@@ -269,7 +269,7 @@ async function pictures() {
       }
       await page.screenshot({
         path: `${folder}/page-${view.toLowerCase()}${kind}.png`,
-        fullPage: view === "Pis",
+        fullPage: view === "Pis" && kind === "",
       });
     }
   }

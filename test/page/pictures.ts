@@ -49,7 +49,13 @@ try {
     await server.cli("pi", "assign", serial.slice(-8), "--image", "debian-12");
   const session = await server.createSession({ image: "blank", size: "256M" });
   const writer = Bun.spawn(
-    ["qemu-img", "bench", "-w", "-c", "200000", "-d", "8", "-s", "16k", "-f", "raw", iscsiUrl(session)],
+    [
+      "qemu-io",
+      "-f",
+      "raw",
+      ...Array(400).fill(["-c", "write 0 8M", "-c", "sleep 200"]).flat(),
+      iscsiUrl(session),
+    ],
     { stdout: "ignore", stderr: "ignore" },
   );
   const screen = join(folder.path, "watch.txt");
@@ -90,9 +96,13 @@ async function watched(): Promise<string> {
   });
   const decoder = new TextDecoder();
   let text = "";
+  let ended = false;
   for await (const bytes of child.stdout) {
     text += decoder.decode(bytes, { stream: true });
-    if (text.includes("debian-12") && text.includes("DISKS IN USE")) void child.stdin.write("q");
+    const drawn = text.slice(text.lastIndexOf("\u001b[H"));
+    if (ended || !drawn.includes("refuses the password") || !drawn.includes("DISKS IN USE")) continue;
+    ended = true;
+    void child.stdin.write("q");
   }
-  return text.slice(text.lastIndexOf("\u001b[H"));
+  return text.slice(text.lastIndexOf("\u001b[H")).replaceAll("\r", "");
 }
