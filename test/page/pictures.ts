@@ -53,7 +53,7 @@ try {
       "qemu-io",
       "-f",
       "raw",
-      ...Array(400).fill(["-c", "write 0 8M", "-c", "sleep 200"]).flat(),
+      ...Array.from({ length: 400 }, () => ["-c", "write 0 8M", "-c", "sleep 200"]).flat(),
       iscsiUrl(session),
     ],
     { stdout: "ignore", stderr: "ignore" },
@@ -99,8 +99,7 @@ async function watched(): Promise<string> {
   let ended = false;
   for await (const bytes of child.stdout) {
     text += decoder.decode(bytes, { stream: true });
-    const drawn = text.slice(text.lastIndexOf("\u001b[H"));
-    if (ended || !drawn.includes("refuses the password") || !drawn.includes("DISKS IN USE")) continue;
+    if (ended || !/\[H(?!.*\[H).*refuses the password.*DISKS IN USE/s.test(text)) continue;
     ended = true;
     void child.stdin.write("q");
   }
