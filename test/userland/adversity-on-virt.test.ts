@@ -63,8 +63,8 @@ const MAC = "b8:27:eb:00:00:01";
 /** What DHCP gives first, and another machine has already. */
 const TAKEN_ADDRESS = "10.0.0.150";
 /** A step of the shim under TCG beside other suites, its pause of 10 s before a retry included. */
-const STEP_MS = 120_000;
-const BOOT_MS = 900_000;
+const STEP_MS = 240_000;
+const BOOT_MS = 1_800_000;
 /** The kernel's patience with a command is six times this, and 30 s by default: shortened, or the test would be long. */
 const COMMAND_TIMEOUT_SECONDS = 2;
 const TARGET_AWAY_MS = 20_000;
