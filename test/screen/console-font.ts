@@ -9,7 +9,8 @@ const GLYPHS = 256;
 const FULL_BLOCK = 0xdb;
 /** The capital A of the kernel's 8x16 font: its place tells where the font lies. */
 const CAPITAL_A = Buffer.from("000010386cc6c6fec6c6c6c600000000", "hex");
-const WHITE = 0xffffff;
+/** The brightest background of a console. */
+const GREY = 0xaaaaaa;
 
 /** Glyph by its dots. */
 export type ConsoleFont = ReadonlyMap<string, string>;
@@ -28,7 +29,10 @@ export function fontOfKernel(imageGz: Uint8Array): ConsoleFont {
   throw new Error("this kernel has no 8x16 font");
 }
 
-/** The console's rows of text. `factor` is how many dots of the screen a dot of the font is wide and high. */
+/**
+ * The console's rows of text; an empty cell on grey is a block, unless the whole row is a bar. `factor` is how many dots of
+ * the screen a dot of the font is wide and high.
+ */
 export function consoleText(font: ConsoleFont, picture: Picture, factor: number): string[] {
   const columns = Math.floor(picture.width / (WIDTH * factor));
   const rows = Math.floor(picture.height / (HEIGHT * factor));
@@ -57,7 +61,8 @@ function characterAt(
         isUniform = false;
         lines[y] = (lines[y] ?? 0) | (0x80 >> x);
       }
-  if (isUniform) return background === WHITE ? "█" : " ";
+  const isBar = pixels[row * HEIGHT * factor * width] === GREY;
+  if (isUniform) return background === GREY && !isBar ? "█" : " ";
   // A glyph that fills its corner looks inverted.
   return font.get(lines.toString("hex")) ?? font.get(inverted(lines)) ?? "?";
 }

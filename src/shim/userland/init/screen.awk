@@ -11,7 +11,7 @@
 BEGIN {
   FS = "\t"
   PLAIN = "\033[0m"; BRIGHT = "\033[1;37m"; BAR = "\033[0;30;47m"; NOW = "\033[1;33m"; DIM = "\033[0;37m"
-  STOP = "\033[1;37;41m"
+  STOP = "\033[1;37;41m"; DOT = "\033[47;107m"
   split("kernel network parameters login kexec root handover", order, " ")
   title["kernel"] = "Boot shim"; title["network"] = "Network"
   title["parameters"] = "Choice of disk"; title["login"] = "Disk over iSCSI"; title["root"] = "Root file system"
@@ -45,7 +45,7 @@ END {
   else if (fact["choose"] != "") draw_choice()
   else if (fact["note"] != "") draw_note()
   while (line < last) put(PLAIN, "")
-  at(last + 1); printf "%s%s\033[0m\033[K", DIM, rule()
+  at(last + 1); printf "%s\033[K%s%s", DIM, rule(), PLAIN
   printf "\0338"
 }
 
@@ -58,7 +58,8 @@ function put(colour, text) { draw(colour cut(text, columns)) }
 function draw(text) {
   if (line >= last) return
   at(++line)
-  printf "%s%s\033[K", text, PLAIN
+  # Cleared first: after a line that is full the cursor stands on its last cell.
+  printf "%s\033[K%s%s", PLAIN, text, PLAIN
 }
 
 # Blank lines are a luxury of screens that have room.
@@ -167,12 +168,13 @@ function draw_code(    row, text, i, k, dots, n) {
       split(shape[substr(fact["code"], i, 1)], dots, " ")
       n = dots[row] + 0
       for (k = 16; k >= 1; k /= 2) {
-        # A dot is two full blocks: a cell of the console's font is twice as high as wide.
-        text = text (n >= k ? "\342\226\210\342\226\210" : "  ")
+        # A dot is two cells, which are twice as high as wide; grey, or white on a console that has bright backgrounds.
+        # Our kernel's console knows no Unicode, and so no blocks.
+        text = text (n >= k ? DOT "  " PLAIN : "  ")
         if (n >= k) n -= k
       }
       text = text "   "
     }
-    draw(BRIGHT text)
+    draw(text)
   }
 }
