@@ -8,7 +8,8 @@
  *                    image gone ---------------> shim, then refuse (words on the Pi's screen)
  *                    chosen, or the default ---> shim, then boot
  */
-import type { Assignment, BootMode, PiRecord, ShimVariant } from "./pis/record.ts";
+import type { Assignment, BootMode, PiRecord } from "./pis/record.ts";
+import type { ShimVariant } from "../shim/index.ts";
 import { BLANK } from "./sessions/record.ts";
 
 export const ADOPT_POLICIES = ["ask", "default", "off"] as const;

@@ -25,19 +25,12 @@ export { FORMAT_CHOICES, type FormatChoice } from "../images/import/formats.ts";
 export type { ImportFrom, ImportJob, ImportRequest } from "./images/import-job.ts";
 export { isLocalAddress, localAddresses, outwardAddress } from "./net/addresses.ts";
 export { type KeyRecord, Keys } from "./keys/keys.ts";
-export {
-  type Assignment,
-  BOOT_MODES,
-  type BootMode,
-  parsePiKey,
-  piCode,
-  SHIM_VARIANTS,
-  type ShimVariant,
-} from "./pis/record.ts";
+export { type Assignment, BOOT_MODES, type BootMode, parsePiKey, piCode } from "./pis/record.ts";
 export { GROUP_MAX_CHARS, LABEL_MAX_CHARS } from "./pis/names.ts";
 export { doWithMany, type PiSelection, selectPis } from "./pis/many.ts";
 export { PI_ORDERS } from "./boot/orders.ts";
 export type { ConsoleLine } from "./consoles.ts";
+export { SHIM_VARIANTS, type ShimVariant } from "../shim/index.ts";
 export type { PiView } from "./pis/service.ts";
 export { NETCONSOLE_PORT } from "./netconsole/listener.ts";
 export { explainBindError } from "./serve/bind-errors.ts";

@@ -10,7 +10,7 @@ const content = new Map(
   ),
 );
 const bundle: ShimBundle = {
-  manifest: { format: 1, variant: "ethernet", inputs: "", kernelRelease: "", files: [], sources: [] },
+  manifest: { format: 2, inputs: "", kernelRelease: "", files: [], sources: [] },
   tarPath: "",
   paths: () => [...content.keys()],
   file: (path) => content.get(path),
@@ -54,6 +54,43 @@ describe("the boot tree", () => {
     expect(read("cmdline.txt")).toBe("console=tty1 console=ttyAMA0,115200 pinetboot.server=10.0.0.1:8069\n");
     expect(read("cmdline-pi5.txt")).toBe(
       "console=tty1 console=ttyAMA10,115200 pinetboot.server=10.0.0.1:8069\n",
+    );
+  });
+
+  test("has the kernel of its variant under the one name, and nothing of another variant's", () => {
+    const files = new Map(
+      ["Image.gz", "Image-wifi.gz", "config-of-both"].map((path) => [path, new TextEncoder().encode(path)]),
+    );
+    const row = { sizeBytes: 1, sha256: "", part: "kernel" as const };
+    const both: ShimBundle = {
+      ...bundle,
+      manifest: {
+        ...bundle.manifest,
+        files: [
+          { ...row, path: "Image.gz", variant: "ethernet" },
+          { ...row, path: "Image-wifi.gz", variant: "wifi" },
+          { ...row, path: "config-of-both" },
+        ],
+      },
+      paths: () => [...files.keys()],
+      file: (path) => files.get(path),
+    };
+    const contents = (variant: "ethernet" | "wifi") => {
+      const of = bootTree(both, { cmdline: "", variant });
+      const own = of.paths().filter((path) => files.has(path));
+      return own.map((path) => [path, new TextDecoder().decode(of.get(path))]);
+    };
+    expect(contents("ethernet")).toEqual([
+      ["Image.gz", "Image.gz"],
+      ["config-of-both", "config-of-both"],
+    ]);
+    expect(contents("wifi")).toEqual([
+      ["Image.gz", "Image-wifi.gz"],
+      ["config-of-both", "config-of-both"],
+    ]);
+    expect(bootTree(both, { cmdline: "", variant: "wifi" }).get("Image-wifi.gz")).toBeUndefined();
+    expect(bootTree(both, { cmdline: "" }).get("upstream/Image.gz")).toEqual(
+      new TextEncoder().encode("Image.gz"),
     );
   });
 

@@ -2,6 +2,7 @@ import type { ShimBundle } from "./bundle/bundle.ts";
 import { CMDLINES, renderCmdlineFile } from "./boards/cmdline.ts";
 import { byCodePoint } from "./support/sort.ts";
 import { renderConfigTxt } from "./boards/config-txt.ts";
+import { type ShimVariant, variantRow } from "./variants.ts";
 
 /** The files that a Pi's firmware asks for, below whatever prefix it uses; nothing of it is on disk. */
 export interface BootTree {
@@ -15,8 +16,13 @@ export interface BootTreeOptions {
   /** The whole kernel command line; `console=serial0` in it becomes the serial console of each board. */
   readonly cmdline: string;
   /** The port that can be a USB device is to be one: mode usb. */
-  readonly usbDevice?: boolean;
+  readonly usbDevice?: boolean | undefined;
+  /** Default "ethernet". */
+  readonly variant?: ShimVariant | undefined;
 }
+
+/** The kernel of either variant, as config.txt names it. */
+const KERNEL = "Image.gz";
 
 /** Prefix that the firmware tries first for a mainline kernel (`upstream_kernel=1`); the files are the same. */
 const UPSTREAM_PREFIX = "upstream/";
@@ -25,7 +31,10 @@ const UPSTREAM_PREFIX = "upstream/";
  * The tree of one Pi: the bundle's files, config.txt, and the command line that is given.
  * Paths are those after the Pi's own prefix was taken off.
  */
-export function bootTree(bundle: ShimBundle, { cmdline, usbDevice = false }: BootTreeOptions): BootTree {
+export function bootTree(
+  bundle: ShimBundle,
+  { cmdline, usbDevice = false, variant = "ethernet" }: BootTreeOptions,
+): BootTree {
   const encoder = new TextEncoder();
   const rendered = new Map([
     ["config.txt", encoder.encode(renderConfigTxt({ usbDevice }))],
@@ -34,13 +43,26 @@ export function bootTree(bundle: ShimBundle, { cmdline, usbDevice = false }: Boo
       encoder.encode(renderCmdlineFile(row, cmdline)),
     ]),
   ]);
-  const find = (path: string): Uint8Array | undefined => rendered.get(path) ?? bundle.file(path);
+  const image = variantRow(variant).image;
+  const others = new Set(
+    bundle.manifest.files
+      .filter((row) => row.variant !== undefined && row.variant !== variant)
+      .map(({ path }) => path),
+  );
+  const names = new Map(
+    bundle
+      .paths()
+      .filter((path) => !others.has(path))
+      .map((path) => [path === image ? KERNEL : path, path]),
+  );
+  const find = (path: string): Uint8Array | undefined =>
+    rendered.get(path) ?? bundle.file(names.get(path) ?? "");
   return {
     get(path) {
       const found = find(path);
       if (found !== undefined || !path.startsWith(UPSTREAM_PREFIX)) return found;
       return find(path.slice(UPSTREAM_PREFIX.length));
     },
-    paths: () => [...rendered.keys(), ...bundle.paths()].toSorted(byCodePoint),
+    paths: () => [...rendered.keys(), ...names.keys()].toSorted(byCodePoint),
   };
 }

@@ -9,8 +9,9 @@ import type { Manifest, ManifestFile } from "./bundle/manifest.ts";
 import { encodeTar, type TarEntry } from "./bundle/tar.ts";
 import type { LockFile } from "./debian/lock-file.ts";
 import { type FetchedPackage, PackageStore } from "./debian/package-store.ts";
-import { PACKAGES } from "./debian/packages.ts";
+import { type PackageId, PACKAGES } from "./debian/packages.ts";
 import { readFirmware } from "./firmware/raspi-firmware.ts";
+import { wifiFirmwareEntries } from "./firmware/wifi-firmware.ts";
 import {
   compileDeviceTrees,
   compileKernel,
@@ -18,9 +19,14 @@ import {
   gzipImage,
   isCompiled,
   kernelDtc,
+  kernelId,
   kernelRelease,
-  type KernelTree,
 } from "./kernel/compile.ts";
+import type { KernelTree } from "./kernel/kbuild.ts";
+import { moduleEntries } from "./modules/initramfs-modules.ts";
+import { type BuiltModules, buildModules } from "./modules/install.ts";
+import { packName } from "./modules/pack.ts";
+import { WIFI_MODULES } from "./modules/sets.ts";
 import { kernelSource, removeOtherKernels } from "./kernel/source.ts";
 import { compileOverlay, OVERLAYS } from "./overlays/overlays.ts";
 import type { OnShimProgress } from "./progress.ts";
@@ -32,21 +38,31 @@ import { ShimError } from "./support/shim-error.ts";
 import { byCodePoint } from "./support/sort.ts";
 import { ensureToolchain } from "./toolchain.ts";
 import { buildInitramfs } from "./userland/build.ts";
+import type { CpioEntry } from "./userland/cpio.ts";
+import { type ShimVariant, variantRow } from "./variants.ts";
 
 /** Seconds are those of a cold build on two cores. */
 const STEPS = [
   { name: "look for the toolchain", weightSeconds: 10 },
   { name: "download the sources", weightSeconds: 30 },
   { name: "unpack the kernel", weightSeconds: 15 },
-  { name: "build the initramfs", weightSeconds: 30 },
   { name: "configure the kernel", weightSeconds: 10 },
-  { name: "compile the kernel", weightSeconds: 660 },
+  { name: "build the initramfs", weightSeconds: 30 },
+  { name: "compile the kernel", weightSeconds: 1200 },
+  { name: "pack the modules", weightSeconds: 60 },
+  { name: "link the WiFi kernel", weightSeconds: 25 },
   { name: "compile the device trees", weightSeconds: 3 },
   { name: "pack the shim", weightSeconds: 5 },
 ] as const;
 
 /** The step "compile the kernel" when only the initramfs has changed. */
-const RELINK_SECONDS = 12;
+const RELINK_SECONDS = 20;
+
+/** The step "pack the modules" when those of an earlier build are there. */
+const MODULES_KEPT_SECONDS = 1;
+
+/** Packages that are unpacked for the firmware in them. */
+const FIRMWARE_PACKAGES = ["raspi-firmware", "firmware-brcm80211", "wireless-regdb"] as const;
 
 type StepName = (typeof STEPS)[number]["name"];
 
@@ -77,46 +93,96 @@ export async function buildShim(options: BuildOptions): Promise<string> {
   await ensureToolchain({ run, allowInstall: options.allowInstall, signal });
   at("download the sources");
   const packages = await fetchAll(store, (fraction) => at("download the sources", fraction));
-  const firmware = packageOf(packages, "raspi-firmware");
   const linux = packageOf(packages, "linux-source");
   at("unpack the kernel");
   const dir = await kernelSource(store, run, cacheDir, linux, signal);
   const tree: KernelTree = { dir, run, signal };
-  if (await isCompiled(tree)) meter.expect("compile the kernel", RELINK_SECONDS);
-  at("build the initramfs");
-  const initramfs = await buildInitramfs({
-    workDir: join(workDir, "initramfs"),
-    cacheDir,
-    run,
-    packages: store,
-    signal,
-  });
+  if (await isCompiled(tree)) {
+    meter.expect("compile the kernel", RELINK_SECONDS);
+    meter.expect("pack the modules", MODULES_KEPT_SECONDS);
+  }
+  const initramfsOf = (variant: ShimVariant, extra: readonly CpioEntry[] = []): Promise<string> =>
+    buildInitramfs({
+      workDir: join(workDir, `initramfs-${variant}`),
+      cacheDir,
+      run,
+      packages: store,
+      variant,
+      extra,
+      signal,
+    });
   at("configure the kernel");
   await configureKernel(tree, (lines) => refuseUnmet(lines, linux, onWarning));
+  const release = await kernelRelease(tree);
+  const pack = packName(release, kernelId(linux));
+  at("build the initramfs");
+  const initramfs = await initramfsOf("ethernet", [packEntry(release, pack)]);
   at("compile the kernel");
   const image = await compileKernel(tree, initramfs, (fraction) => at("compile the kernel", fraction));
+  const ethernet = await gzipImage(image, variantRow("ethernet"));
+  at("pack the modules");
+  const modules = await buildModules(tree, release);
+  at("link the WiFi kernel");
+  const unpackedAt = await unpackFirmware(store, packages, workDir);
+  const forWifi = [
+    packEntry(release, pack),
+    ...(await wifiModules(modules, release)),
+    ...(await wifiFirmwareEntries(unpackedAt)),
+  ];
+  const wifiImage = await compileKernel(tree, await initramfsOf("wifi", forWifi));
+  const wifi = await gzipImage(wifiImage, variantRow("wifi"));
   at("compile the device trees");
   const trees = await compileDeviceTrees(tree);
   const overlays = await readOverlays(kernelDtc(tree), workDir);
   at("pack the shim");
-  await store.unpack(firmware, join(workDir, "firmware"));
-  const parts: [ManifestFile["part"], TarEntry[]][] = [
-    ["kernel", [{ path: "Image.gz", data: await gzipImage(image) }]],
-    ["firmware", await readFirmware(join(workDir, "firmware"))],
-    ["device-tree", await readDeviceTrees(trees)],
-    ["overlay", overlays],
-    ["licence", await readLicences(run, dir, packages)],
+  const parts: Part[] = [
+    { part: "kernel", variant: "ethernet", files: [{ path: variantRow("ethernet").image, data: ethernet }] },
+    { part: "kernel", variant: "wifi", files: [{ path: variantRow("wifi").image, data: wifi }] },
+    { part: "modules", files: [{ path: pack, data: await file(modules.pack).bytes() }] },
+    { part: "firmware", files: await readFirmware(unpackedAt("raspi-firmware")) },
+    { part: "device-tree", files: await readDeviceTrees(trees) },
+    { part: "overlay", files: overlays },
+    { part: "licence", files: await readLicences(run, dir, packages) },
   ];
-  const manifest = describe(inputsKey(options.lock), await kernelRelease(tree), parts, packages);
+  const manifest = describe(inputsKey(options.lock), release, parts, packages);
   const entries = [
     { path: MANIFEST, data: new TextEncoder().encode(`${JSON.stringify(manifest, undefined, 2)}\n`) },
-    ...parts.flatMap(([, files]) => files),
+    ...parts.flatMap(({ files }) => files),
   ].toSorted((a, b) => byCodePoint(a.path, b.path));
-  const path = await storeBundle(cacheDir, manifest.inputs, encodeTar(entries));
+  const path = await storeBundle(cacheDir, manifest.inputs, encodeTar(entries), modules.testRoot);
   await removeOtherKernels(cacheDir, dir);
   await rm(workDir, { recursive: true, force: true });
   at("pack the shim", 1);
   return path;
+}
+
+interface Part {
+  readonly part: ManifestFile["part"];
+  /** The only variant that has these files. */
+  readonly variant?: ShimVariant;
+  readonly files: readonly TarEntry[];
+}
+
+/** Unpacks every package that holds firmware; the answer names the folder of each. */
+async function unpackFirmware(
+  store: PackageStore,
+  packages: readonly FetchedPackage[],
+  workDir: string,
+): Promise<(id: PackageId) => string> {
+  const at = (id: PackageId): string => join(workDir, id);
+  for (const id of FIRMWARE_PACKAGES) await store.unpack(packageOf(packages, id), at(id));
+  return at;
+}
+
+/** What the shim reads to know its pack: the kernel it is for, and its name on the server. */
+function packEntry(release: string, name: string): CpioEntry {
+  const content = new TextEncoder().encode(`${release} ${name}\n`);
+  return { type: "file", path: "lib/shim/module-pack", mode: 0o644, content };
+}
+
+/** The modules of the WiFi variant's initramfs. */
+async function wifiModules({ dir, index }: BuiltModules, release: string): Promise<CpioEntry[]> {
+  return await moduleEntries(dir, release, index, index.closure(WIFI_MODULES));
 }
 
 async function fetchAll(
@@ -131,7 +197,7 @@ async function fetchAll(
   return fetched;
 }
 
-function packageOf(packages: readonly FetchedPackage[], id: (typeof PACKAGES)[number]["id"]): FetchedPackage {
+function packageOf(packages: readonly FetchedPackage[], id: PackageId): FetchedPackage {
   const found = packages.find((each) => each.id === id);
   if (found === undefined) throw new RangeError(`${id} was not fetched`);
   return found;
@@ -170,15 +236,16 @@ async function readDeviceTrees(trees: ReadonlyMap<string, string>): Promise<TarE
 function describe(
   inputs: string,
   kernelRelease: string,
-  parts: readonly [ManifestFile["part"], TarEntry[]][],
+  parts: readonly Part[],
   packages: readonly FetchedPackage[],
 ): Manifest {
-  const files = parts.flatMap(([part, entries]) =>
+  const files = parts.flatMap(({ part, variant, files: entries }) =>
     entries.map(({ path, data }) => {
       return {
         path,
         sizeBytes: data.length,
         sha256: sha256(data),
+        ...(variant !== undefined && { variant }),
         part,
       };
     }),
@@ -194,5 +261,5 @@ function describe(
       locked,
     };
   });
-  return { format: 1, variant: "ethernet", inputs, kernelRelease, files, sources };
+  return { format: 2, inputs, kernelRelease, files, sources };
 }

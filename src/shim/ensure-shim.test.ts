@@ -31,8 +31,7 @@ describe("the shim on demand", () => {
     await Bun.sleep(BUILD_MS);
     throwIfCancelled(signal);
     const manifest = {
-      format: 1,
-      variant: "ethernet",
+      format: 2,
       inputs,
       kernelRelease: "1-test",
       files: [],

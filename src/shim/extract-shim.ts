@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { bootTree } from "./boot-tree.ts";
 import { STANDALONE_CMDLINE } from "./boards/cmdline.ts";
 import type { ShimBundle } from "./bundle/bundle.ts";
+import type { ShimVariant } from "./variants.ts";
 
 const README = `A tree that Raspberry Pis boot from, for any TFTP server (dnsmasq, tftpd-hpa, ...).
 
@@ -24,8 +25,12 @@ manifest.json says what each file is and where it comes from.
  * @param dir made when missing; files of the same names are replaced, others stay
  * @returns the paths written, relative to `dir`
  */
-export async function extractShim(bundle: ShimBundle, dir: string): Promise<readonly string[]> {
-  const tree = bootTree(bundle, { cmdline: STANDALONE_CMDLINE });
+export async function extractShim(
+  bundle: ShimBundle,
+  dir: string,
+  variant: ShimVariant = "ethernet",
+): Promise<readonly string[]> {
+  const tree = bootTree(bundle, { cmdline: STANDALONE_CMDLINE, variant });
   const paths = [...tree.paths(), "README.txt"];
   for (const path of paths) {
     const target = join(dir, path);

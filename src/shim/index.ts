@@ -19,3 +19,4 @@ export { findShim } from "./find-shim.ts";
 export type { OnShimProgress, ShimProgress } from "./progress.ts";
 export { ShimError, type ShimErrorCode } from "./support/shim-error.ts";
 export { updateLock } from "./update-lock.ts";
+export { SHIM_VARIANTS, type ShimVariant } from "./variants.ts";

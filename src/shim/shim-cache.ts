@@ -1,21 +1,27 @@
 /** Where finished bundles lie in the cache, and under which name. */
-import { mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { cp, mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { FIRMWARE_FILES } from "./firmware/raspi-firmware.ts";
+import { WIFI_FIRMWARE } from "./firmware/wifi-firmware.ts";
 import { DEVICE_TREES } from "./boards/device-trees.ts";
 import { formatLock, type LockFile } from "./debian/lock-file.ts";
 import { kernelInputs } from "./kernel/compile.ts";
+import { PACK_RECIPE } from "./modules/pack.ts";
+import { ALSO_FOR_TESTS, TEST_MODULES, WIFI_MODULES } from "./modules/sets.ts";
 import { OVERLAYS } from "./overlays/overlays.ts";
 import { sha256 } from "./support/hash.ts";
 import { initramfsInputs } from "./userland/build.ts";
 
 /** To be raised when the code of the build changes what comes out of the same inputs. */
-const RECIPE = 2;
+const RECIPE = 3;
 
 /** Bundles kept: this version's and the last ones before it, for those who change branches. */
 const KEPT_BUNDLES = 3;
 
-const BUNDLE = "shim-ethernet.tar";
+const BUNDLE = "shim.tar";
+
+/** Beside the bundle: a folder to be laid over a root, with the kernel's modules that only tests load. */
+const TEST_ROOT = "test-root";
 
 /** Hash of all that a bundle is made from. The same inputs give the same bundle, on any machine. */
 export function inputsKey(lock: LockFile): string {
@@ -26,7 +32,8 @@ export function inputsKey(lock: LockFile): string {
     ...initramfsInputs(),
     ...OVERLAYS.flatMap(({ name, source }) => [name, source]),
     JSON.stringify(DEVICE_TREES),
-    JSON.stringify(FIRMWARE_FILES),
+    JSON.stringify([FIRMWARE_FILES, WIFI_FIRMWARE]),
+    JSON.stringify([PACK_RECIPE, WIFI_MODULES, TEST_MODULES, ALSO_FOR_TESTS]),
   ];
   return sha256(JSON.stringify(inputs)).slice(0, 24);
 }
@@ -41,11 +48,25 @@ export function bundlePath(cacheDir: string, key: string): string {
   return join(shimsDir(cacheDir), key, BUNDLE);
 }
 
-/** Puts a finished bundle into the cache in one step, and removes the oldest of the others. */
-export async function storeBundle(cacheDir: string, key: string, tar: Uint8Array): Promise<string> {
+/**
+ * Puts a finished bundle into the cache in one step, and removes the oldest of the others.
+ *
+ * @param testRoot folder of what belongs beside it for tests; copied
+ */
+export async function storeBundle(
+  cacheDir: string,
+  key: string,
+  tar: Uint8Array,
+  testRoot?: string,
+): Promise<string> {
   const path = bundlePath(cacheDir, key);
   const arriving = `${path}.${process.pid}.arriving`;
-  await mkdir(join(shimsDir(cacheDir), key), { recursive: true });
+  const dir = join(shimsDir(cacheDir), key);
+  await mkdir(dir, { recursive: true });
+  if (testRoot !== undefined) {
+    await rm(join(dir, TEST_ROOT), { recursive: true, force: true });
+    await cp(testRoot, join(dir, TEST_ROOT), { recursive: true });
+  }
   await Bun.write(arriving, tar);
   await rename(arriving, path);
   await removeOldBundles(cacheDir);

@@ -7,3 +7,7 @@ declare module "*.dts" {
   const text: string;
   export default text;
 }
+declare module "*.patch" {
+  const text: string;
+  export default text;
+}

@@ -20,6 +20,8 @@ export const TOOLS = [
   { needs: "perl", debianPackage: "perl" },
   { needs: "xz", debianPackage: "xz-utils" },
   { needs: "patch", debianPackage: "patch" },
+  { needs: "mksquashfs", debianPackage: "squashfs-tools" },
+  { needs: "/usr/sbin/depmod", debianPackage: "kmod" },
   { needs: "dpkg-source", debianPackage: "dpkg-dev" },
 ] as const satisfies readonly ToolRow[];
 

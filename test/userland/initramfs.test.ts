@@ -31,7 +31,13 @@ describeWith(TOOLS, "the initramfs", () => {
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), "pinetboot-initramfs-"));
     packages = new PackageStore({ cacheDir: cacheFolder(), lock });
-    archive = await buildInitramfs({ workDir: join(dir, "first"), cacheDir: cacheFolder(), run, packages });
+    archive = await buildInitramfs({
+      workDir: join(dir, "first"),
+      cacheDir: cacheFolder(),
+      run,
+      packages,
+      variant: "ethernet",
+    });
   }, BUILD_MS);
   afterAll(async () => {
     await rm(dir, { recursive: true, force: true });
@@ -45,7 +51,13 @@ describeWith(TOOLS, "the initramfs", () => {
     "is the same byte for byte when it is built elsewhere, with nothing in the cache",
     async () => {
       const elsewhere = join(dir, "a-folder-with-another-length");
-      const again = await buildInitramfs({ workDir: elsewhere, cacheDir: join(dir, "cache"), run, packages });
+      const again = await buildInitramfs({
+        workDir: elsewhere,
+        cacheDir: join(dir, "cache"),
+        run,
+        packages,
+        variant: "ethernet",
+      });
       expect(await sha256OfFile(again)).toBe(await sha256OfFile(archive));
     },
     BUILD_MS,

@@ -62,13 +62,18 @@ describeWith(["busybox"], "the root that the shim hands over to", () => {
   });
 
   test.each([
-    ["a 32-bit ARM", ARM32],
+    ["a PC (x86)", elf(1, 3)],
     ["a PC (x86-64)", X86_64],
   ])("an image for %s is called that before the kernel panics over it", (name, header) => {
     executable("sbin/init", header);
     const { said } = mountRoot();
     expect(said).toContain("state=fail /sbin/init on");
-    expect(said).toContain(`is for ${name}, not for a 64-bit ARM - choose another image`);
+    expect(said).toContain(`is for ${name}, not for an ARM - choose another image`);
+  });
+
+  test("a 32-bit Raspberry Pi OS is a root as well", () => {
+    executable("sbin/init", ARM32);
+    expect(mountRoot().text).toContain("init /sbin/init\n");
   });
 
   test("an init that is a script is trusted", () => {

@@ -3,6 +3,7 @@
  * all come through here, so that they can never disagree.
  */
 import type { ImageLibrary } from "../../images/library.ts";
+import type { ShimVariant } from "../../shim/index.ts";
 import { type BootFacts, type BootPlan, type BootPolicy, decide, type ShimState } from "../decide.ts";
 import { neighbourMac } from "../net/neighbours.ts";
 import type { PiRecord, PiSighting } from "../pis/record.ts";
@@ -51,6 +52,11 @@ export class Director {
   /** What the shim that runs on a Pi gets by now: a choice may have been made since it asked. */
   shimPlan(key: string, address: string): BootPlan {
     return this.plan(this.#parts.pis.byKey(key), address, "running");
+  }
+
+  /** The shim that a Pi's firmware gets: the chosen one, or the policy's while nobody has chosen. */
+  shimVariant(pi: PiRecord | undefined): ShimVariant {
+    return pi?.assignment?.variant ?? this.#parts.policy.variant;
   }
 
   /** Decides for a known Pi that asks from `address`. */

@@ -1,15 +1,13 @@
 /** What is known of a Raspberry Pi, and what a person chose for it. */
+import type { ShimVariant } from "../../shim/index.ts";
 
 /**
  * What the shim does with the disk: its partition becomes the root under the shim's kernel (pivot), the image's own
  * kernel is started (kexec), or the whole disk is offered to a computer at the Pi's USB port (usb).
  */
 export const BOOT_MODES = ["pivot", "kexec", "usb"] as const;
-/** The shims that are built: for the cable alone, or for WiFi too. */
-export const SHIM_VARIANTS = ["ethernet", "wifi"] as const;
 
 export type BootMode = (typeof BOOT_MODES)[number];
-export type ShimVariant = (typeof SHIM_VARIANTS)[number];
 
 export interface Assignment {
   /** Id of the image. */

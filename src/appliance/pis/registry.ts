@@ -1,15 +1,8 @@
 /** The Pis that were seen, in SQLite with a copy in memory. Seeing one again under a better name joins the records. */
 import type { Database } from "bun:sqlite";
+import { SHIM_VARIANTS } from "../../shim/index.ts";
 import { wordsOf } from "../errors.ts";
-import {
-  type Assignment,
-  BOOT_MODES,
-  piCode,
-  type PiRecord,
-  piKeyOf,
-  type PiSighting,
-  SHIM_VARIANTS,
-} from "./record.ts";
+import { type Assignment, BOOT_MODES, piCode, type PiRecord, piKeyOf, type PiSighting } from "./record.ts";
 
 interface PiRow {
   key: string;

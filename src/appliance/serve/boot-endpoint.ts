@@ -3,6 +3,7 @@
  *
  *   GET  /v1/parameters?serial=&mac=&boot=&model=&seen=   held while nobody has chosen, at most 25 s, and not at all
  *                                                         while the Pi's screen (seen) says something else
+ *   GET  /v1/modules/NAME   the module pack of the shim's kernel
  *   POST /v1/report  (form: serial mac boot stage state detail fix)   -> 204
  *   POST /v1/console?serial=&mac=&boot=  (text: what came on its console since)   -> 204
  *   POST /v1/bootloader  (form: serial mac boot written config)   -> 204
@@ -20,6 +21,7 @@ import type { PiOrders } from "../boot/orders.ts";
 import type { Director } from "../boot/director.ts";
 import type { WaitingRoom } from "../boot/hold.ts";
 import { type BootParameters, type IscsiParameters, renderParameters } from "../boot/parameters.ts";
+import type { ShimBundle } from "../../shim/index.ts";
 import { RateLimit } from "../boot/rate.ts";
 import { whereToChoose } from "../boot/where-to-choose.ts";
 import { type Assignment, piCode, type PiRecord } from "../pis/record.ts";
@@ -46,6 +48,8 @@ const REPORTS_PER_SECOND = 5;
 /** A shim that gets its network late has the kernel's log so far to send; then it sends once a second at most. */
 const CONSOLES_BURST = 30;
 const CONSOLES_PER_SECOND = 2;
+/** Path of the module pack, before its name. */
+const MODULES = "/v1/modules/";
 
 export interface BootEndpointOptions {
   readonly hostname: string;
@@ -61,6 +65,7 @@ export interface BootEndpointOptions {
   readonly pageUrl: () => string | undefined;
   readonly orders: PiOrders;
   readonly consoles: Consoles;
+  readonly shim: () => ShimBundle | undefined;
   /** The iSCSI server's real port; undefined while it is not served. */
   readonly iscsiPort: () => number | undefined;
   /** What a person calls that image (by its id). */
@@ -91,6 +96,8 @@ export function startBootEndpoint(options: BootEndpointOptions): BootEndpoint {
         return new Response("not for this network\n", { status: 403 });
       if (request.method === "GET" && url.pathname === "/v1/parameters")
         return giveParameters(options, request, url, remote);
+      if (request.method === "GET" && url.pathname.startsWith(MODULES))
+        return giveModules(options.shim(), url.pathname.slice(MODULES.length));
       if (request.method === "POST" && url.pathname === "/v1/report")
         return takeReport(options, reports, request, remote);
       if (request.method === "POST" && url.pathname === "/v1/console")
@@ -109,6 +116,14 @@ export function startBootEndpoint(options: BootEndpointOptions): BootEndpoint {
       await server.stop(true);
     },
   };
+}
+
+/** The pack alone: the rest of the shim is for the firmware, which comes by TFTP. */
+function giveModules(shim: ShimBundle | undefined, name: string): Response {
+  const row = shim?.manifest.files.find(({ path, part }) => path === name && part === "modules");
+  const pack = row && shim?.file(row.path);
+  if (!pack) return new Response("this server's shim has another module pack\n", { status: 404 });
+  return new Response(pack.slice());
 }
 
 async function giveParameters(

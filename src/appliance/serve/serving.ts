@@ -145,6 +145,7 @@ export async function startServing(appliance: Appliance, options: ServeOptions):
           waiting,
           orders: appliance.orders,
           consoles: appliance.consoles,
+          shim: () => keeper.bundle,
           iscsiPort: () => iscsi?.port,
           pageUrl: options.pageUrl ?? (() => undefined),
           imageName: (id) => library.find(id)?.names[0] ?? id.slice(0, IMAGE_ID_SHOWN_CHARS),

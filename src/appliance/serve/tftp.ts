@@ -1,6 +1,6 @@
 /** The virtual tree of each Pi over TFTP: nothing of it is on disk, and no name reaches outside it. */
 import { createTftpServer, TftpError, type TftpEvent, type TftpRequest, type TftpServer } from "tftp-ts";
-import { type BootTree, bootTree, type ShimBundle } from "../../shim/index.ts";
+import { type BootTree, bootTree, type BootTreeOptions, type ShimBundle } from "../../shim/index.ts";
 import { renderCmdline } from "../boot/cmdline.ts";
 import type { BootNames } from "../customise/names.ts";
 import type { Directed, Director } from "../boot/director.ts";
@@ -49,7 +49,10 @@ export function startTftp(options: TftpOptions): Promise<TftpServer> {
       if (pi && plan.kind === "ignore") return new TftpError("access-violation", plan.reason);
       const assignment = plan.kind === "boot" ? plan.assignment : undefined;
       const names = pi && options.names(pi.key, assignment?.image);
-      const tree = trees.for(request.localAddress, names, assignment?.mode === "usb");
+      const tree = trees.for(request.localAddress, names, {
+        variant: options.director.shimVariant(pi),
+        usbDevice: assignment?.mode === "usb",
+      });
       if (!tree) return new TftpError("not-defined", "the boot shim is not there yet");
       return tree.get(file.path) ?? new TftpError("file-not-found", "no such file");
     },
@@ -77,7 +80,7 @@ function identify(
   }
 }
 
-/** Trees by their rendered command line and what their config.txt is for: they differ in nothing else. */
+/** Trees by their rendered command line, their variant and what their config.txt is for: they differ in nothing else. */
 class TreeCache {
   readonly #options: Pick<TftpOptions, "shim" | "reportPort">;
   readonly #trees = new Map<string, BootTree>();
@@ -87,14 +90,18 @@ class TreeCache {
     this.#options = options;
   }
 
-  for(serverAddress: string, names: BootNames | undefined, usbDevice: boolean): BootTree | undefined {
+  for(
+    serverAddress: string,
+    names: BootNames | undefined,
+    { variant, usbDevice }: Pick<BootTreeOptions, "variant" | "usbDevice">,
+  ): BootTree | undefined {
     const bundle = this.#options.shim();
     if (bundle !== this.#bundle || this.#trees.size > TREES_MAX) this.#trees.clear();
     this.#bundle = bundle;
     if (!bundle) return undefined;
     const cmdline = renderCmdline({ serverAddress, reportPort: this.#options.reportPort(), names });
-    const key = `${usbDevice} ${cmdline}`;
-    const tree = this.#trees.get(key) ?? bootTree(bundle, { cmdline, usbDevice });
+    const key = `${variant} ${usbDevice} ${cmdline}`;
+    const tree = this.#trees.get(key) ?? bootTree(bundle, { cmdline, variant, usbDevice });
     this.#trees.set(key, tree);
     return tree;
   }

@@ -9,7 +9,15 @@ import {
   giveTreeToCaller,
   toApplianceError,
 } from "../../appliance/index.ts";
-import { ensureShim, extractShim, findShim, type ShimBundle, updateLock } from "../../shim/index.ts";
+import {
+  ensureShim,
+  extractShim,
+  findShim,
+  type ShimBundle,
+  SHIM_VARIANTS,
+  type ShimVariant,
+  updateLock,
+} from "../../shim/index.ts";
 import { jsonFlag, text } from "../flags.ts";
 import { printJson } from "../output.ts";
 import { ProgressLine } from "../progress-line.ts";
@@ -127,13 +135,13 @@ const extract = buildCommand({
     flags: {
       cache: cacheFlag,
       json: jsonFlag,
-      variant: { kind: "enum", values: ["ethernet"], brief: "Which shim", default: "ethernet" },
+      variant: { kind: "enum", values: SHIM_VARIANTS, brief: "Which shim", default: "ethernet" },
     },
     positional: { kind: "tuple", parameters: [{ brief: "Folder", parse: text, placeholder: "dir" }] },
   },
-  async func(flags: ShimFlags & { readonly variant: "ethernet" }, dir: string) {
+  async func(flags: ShimFlags & { readonly variant: ShimVariant }, dir: string) {
     const target = resolve(dir);
-    const files = await extractShim(await find(flags), target);
+    const files = await extractShim(await find(flags), target, flags.variant);
     await giveTreeToCaller(target);
     if (flags.json) printJson({ dir: target, files });
     else console.log(`${files.length} files are in ${target}`);
@@ -152,9 +160,9 @@ function describe({ manifest, tarPath }: ShimBundle) {
 }
 
 function summary({ manifest, tarPath }: ShimBundle): string {
-  const kernel = manifest.files.find(({ path }) => path === "Image.gz");
-  const size = kernel ? `, Image.gz ${formatSize(kernel.sizeBytes)}` : "";
-  return `Linux ${manifest.kernelRelease}, ${manifest.variant}${size}, in ${tarPath}`;
+  const kernels = manifest.files.filter(({ part }) => part === "kernel");
+  const sizes = kernels.map(({ path, sizeBytes }) => `${path} ${formatSize(sizeBytes)}`);
+  return `Linux ${[manifest.kernelRelease, ...sizes].join(", ")}, in ${tarPath}`;
 }
 
 export const shimRoutes = buildRouteMap({

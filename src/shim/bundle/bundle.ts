@@ -18,7 +18,7 @@ export interface ShimBundle {
 }
 
 /**
- * Reads a bundle into memory (about 15 MB).
+ * Reads a bundle into memory (about 45 MB).
  *
  * @throws ShimError "bad-bundle" for a tar or manifest that is damaged
  */

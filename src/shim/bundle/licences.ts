@@ -16,6 +16,8 @@ const LINUX_TEXTS = [
 /** Debian's copyright file of each package whose code is in the bundle, by its name there. */
 const DEBIAN_TEXTS = [
   { path: FIRMWARE_LICENCE, id: "raspi-firmware" },
+  { path: "LICENCE.firmware-brcm80211", id: "firmware-brcm80211" },
+  { path: "LICENCE.wireless-regdb", id: "wireless-regdb" },
   { path: "LICENCE.busybox", id: "busybox-static" },
   { path: "LICENCE.musl", id: "musl-dev" },
   { path: "LICENCE.open-iscsi", id: "open-iscsi" },

@@ -1,11 +1,14 @@
 /** manifest.json of a bundle: what is in it and where each file comes from. */
 import { z } from "zod";
+import { SHIM_VARIANTS } from "../variants.ts";
 
 const File = z.strictObject({
   path: z.string(),
   sizeBytes: z.int().nonnegative(),
   sha256: z.string(),
-  part: z.enum(["kernel", "firmware", "device-tree", "overlay", "licence"]),
+  /** The one variant that has it; files without are in every one. */
+  variant: z.enum(SHIM_VARIANTS).optional(),
+  part: z.enum(["kernel", "modules", "firmware", "device-tree", "overlay", "licence"]),
 });
 
 const Source = z.strictObject({
@@ -21,8 +24,7 @@ const Source = z.strictObject({
 });
 
 const Manifest = z.strictObject({
-  format: z.literal(1),
-  variant: z.literal("ethernet"),
+  format: z.literal(2),
   /** Hash of everything that the bundle is made from; also the name of its folder in the cache. */
   inputs: z.string(),
   kernelRelease: z.string(),

@@ -12,7 +12,7 @@ const FILES: Record<string, Uint8Array> = {
   "overlays/dwc2.dtbo": new Uint8Array(400).fill(2),
 };
 const bundle: ShimBundle = {
-  manifest: { format: 1, variant: "ethernet", inputs: "", kernelRelease: "", files: [], sources: [] },
+  manifest: { format: 2, inputs: "", kernelRelease: "", files: [], sources: [] },
   tarPath: "/nowhere",
   paths: () => Object.keys(FILES),
   file: (path) => FILES[path],

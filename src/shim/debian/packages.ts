@@ -31,6 +31,23 @@ export const PACKAGES = [
     licence: "LicenseRef-Broadcom-RaspberryPi-binary",
   },
   {
+    // forky's, as above: it knows the Pi 5's and the Pi 500's radios.
+    id: "firmware-brcm80211",
+    name: "firmware-brcm80211",
+    kind: "binary",
+    suite: "forky",
+    component: "non-free-firmware",
+    licence: "LicenseRef-Broadcom-Cypress-binary",
+  },
+  {
+    id: "wireless-regdb",
+    name: "wireless-regdb",
+    kind: "binary",
+    suite: "trixie",
+    component: "main",
+    licence: "ISC",
+  },
+  {
     id: "busybox-static",
     name: "busybox-static",
     kind: "binary",

@@ -1,48 +1,32 @@
-/** Configures, compiles and links the kernel in its source tree, and compiles its device trees. */
-import { availableParallelism } from "node:os";
+/** Configures, compiles and links the kernel in its source tree, and compiles its modules and device trees. */
 import { join } from "node:path";
 import { copyFile, mkdir } from "node:fs/promises";
-import { promisify } from "node:util";
-import { gzip } from "node:zlib";
-import { file } from "bun";
+import { file, gzipSync } from "bun";
 import { mainlineDeviceTrees } from "../boards/device-trees.ts";
+import type { FetchedPackage } from "../debian/package-store.ts";
 import { sha256 } from "../support/hash.ts";
-import type { Run } from "../support/run.ts";
 import { ShimError } from "../support/shim-error.ts";
+import type { VariantRow } from "../variants.ts";
 import { unmetLines } from "./config.ts";
-import fragment from "./pinetboot.config" with { type: "text" };
-
-/** In the thread pool: the shim is built behind a server that must go on serving. */
-const inPool = promisify<Uint8Array, { level: number }, Buffer>(gzip);
-
-/** What a Pi can fetch and unpack without testing anyone's patience; also the project's promise. */
-export const IMAGE_GZ_MAX_BYTES = 7_000_000;
+import { KERNEL_FRAGMENT } from "./fragment.ts";
+import { KBUILD_ENV, type KernelTree, make, outDir } from "./kbuild.ts";
+import { PATCHES } from "./patches.ts";
 
 /** Lines that kbuild prints for a whole compile with our configuration: the measure of its progress. */
-const EXPECTED_LINES = 2330;
+const EXPECTED_LINES = 4870;
 
-const GZIP_LEVEL = 9;
+/** libdeflate's best: gzip that is 3 % smaller than zlib's best, in two seconds. */
+const GZIP = { library: "libdeflate", level: 12 } as const;
 
-/** Files that make one kernel's name for another: nothing of the day or the machine goes into it. */
-const KBUILD_ENV = {
-  ARCH: "arm64",
-  CROSS_COMPILE: "aarch64-linux-gnu-",
-  KBUILD_BUILD_TIMESTAMP: "Thu Jan  1 00:00:00 UTC 1970",
-  KBUILD_BUILD_USER: "pinetboot",
-  KBUILD_BUILD_HOST: "pinetboot",
-  KBUILD_BUILD_VERSION: "1",
-} as const;
-
-export interface KernelTree {
-  /** Source tree; the build goes to `out` below it. */
-  readonly dir: string;
-  readonly run: Run;
-  readonly signal?: AbortSignal | undefined;
+/** What decides the kernel and its modules besides the source package, as inputs to hash. */
+export function kernelInputs(): string[] {
+  return [KERNEL_FRAGMENT, JSON.stringify(PATCHES), JSON.stringify(KBUILD_ENV)];
 }
 
-/** The configuration fragment, as an input to hash. */
-export function kernelInputs(): string[] {
-  return [fragment, JSON.stringify(KBUILD_ENV)];
+/** Eight hex digits that differ for kernels whose modules do not fit one another. */
+export function kernelId(source: FetchedPackage): string {
+  const sums = source.files.map((each) => each.sha256);
+  return sha256(JSON.stringify([sums, kernelInputs()])).slice(0, 8);
 }
 
 /**
@@ -56,13 +40,13 @@ export async function configureKernel(
   const out = outDir(tree);
   await mkdir(out, { recursive: true });
   const stamp = join(out, "pinetboot.configured");
-  const wanted = sha256(fragment);
+  const wanted = sha256(KERNEL_FRAGMENT);
   const configured = file(stamp);
   if ((await configured.exists()) && (await configured.text()) === wanted) return;
   const all = join(out, "pinetboot.config");
-  await Bun.write(all, fragment);
+  await Bun.write(all, KERNEL_FRAGMENT);
   await make(tree, [`KCONFIG_ALLCONFIG=${all}`, "allnoconfig"]);
-  const unmet = unmetLines(fragment, await file(join(out, ".config")).text());
+  const unmet = unmetLines(KERNEL_FRAGMENT, await file(join(out, ".config")).text());
   if (unmet.length > 0) onUnmet(unmet);
   await Bun.write(stamp, wanted);
 }
@@ -70,28 +54,30 @@ export async function configureKernel(
 /** Whether the objects of this very configuration are there, so that nothing but a link remains. */
 export async function isCompiled(tree: KernelTree): Promise<boolean> {
   const stamp = file(join(outDir(tree), "pinetboot.compiled"));
-  return (await stamp.exists()) && (await stamp.text()) === sha256(fragment);
+  return (await stamp.exists()) && (await stamp.text()) === sha256(KERNEL_FRAGMENT);
 }
 
 /**
- * Compiles what is missing and links the kernel with this initramfs (.cpio.xz) inside.
- * Returns the uncompressed Image's path.
+ * Compiles what is missing, modules included, and links the kernel with this initramfs (.cpio.xz) inside.
+ * Returns the uncompressed Image's path; the next link replaces that file.
  *
  * @param onFraction 0 to 1; jumps where objects of an earlier build are used
  */
 export async function compileKernel(
   tree: KernelTree,
   initramfs: string,
-  onFraction: (fraction: number) => void,
+  onFraction: (fraction: number) => void = () => undefined,
 ): Promise<string> {
   await embed(initramfs, join(outDir(tree), "initramfs.cpio.xz"));
+  // Modules do not depend on the initramfs, but kbuild would look at each of them again after a link.
+  const targets = (await isCompiled(tree)) ? ["Image"] : ["Image", "modules"];
   let lines = 0;
-  await make(tree, ["Image"], (line) => {
+  await make(tree, targets, (line) => {
     if (!line.startsWith("  ")) return;
     lines += 1;
     onFraction(Math.min(lines / EXPECTED_LINES, 1));
   });
-  await Bun.write(join(outDir(tree), "pinetboot.compiled"), sha256(fragment));
+  await Bun.write(join(outDir(tree), "pinetboot.compiled"), sha256(KERNEL_FRAGMENT));
   return join(outDir(tree), "arch/arm64/boot/Image");
 }
 
@@ -111,22 +97,23 @@ export function kernelDtc(tree: KernelTree): string {
   return join(outDir(tree), "scripts/dtc/dtc");
 }
 
-/** "7.3.4-pinetboot", as `uname -r` will say. */
+/** "7.3.4-pinetboot", as `uname -r` will say; of a configured tree. */
 export async function kernelRelease(tree: KernelTree): Promise<string> {
+  await make(tree, ["include/config/kernel.release"]);
   return (await file(join(outDir(tree), "include/config/kernel.release")).text()).trim();
 }
 
 /**
  * The Image as the firmware wants it, gzipped.
  *
- * @throws ShimError "image-too-large"
+ * @throws ShimError "image-too-large" for more than the variant may have
  */
-export async function gzipImage(imagePath: string): Promise<Uint8Array> {
-  const packed = await inPool(await file(imagePath).bytes(), { level: GZIP_LEVEL });
-  if (packed.length > IMAGE_GZ_MAX_BYTES)
+export async function gzipImage(imagePath: string, { name, imageMaxBytes }: VariantRow): Promise<Uint8Array> {
+  const packed = gzipSync(await file(imagePath).bytes(), GZIP);
+  if (packed.length > imageMaxBytes)
     throw new ShimError(
       "image-too-large",
-      `Image.gz has ${packed.length} bytes, and ${IMAGE_GZ_MAX_BYTES} is the most it may have`,
+      `the ${name} Image.gz has ${packed.length} bytes, and ${imageMaxBytes} is the most it may have`,
     );
   return packed;
 }
@@ -136,17 +123,4 @@ async function embed(from: string, to: string): Promise<void> {
   const target = file(to);
   const same = (await target.exists()) && Buffer.from(await target.bytes()).equals(await file(from).bytes());
   if (!same) await copyFile(from, to);
-}
-
-async function make(tree: KernelTree, words: string[], onLine?: (line: string) => void): Promise<void> {
-  await tree.run(["nice", "-n", "5", "make", `-j${availableParallelism()}`, "O=out", ...words], {
-    cwd: tree.dir,
-    env: KBUILD_ENV,
-    signal: tree.signal,
-    ...(onLine === undefined ? {} : { onLine }),
-  });
-}
-
-function outDir(tree: KernelTree): string {
-  return join(tree.dir, "out");
 }

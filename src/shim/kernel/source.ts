@@ -2,11 +2,12 @@
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { FetchedPackage, PackageStore } from "../debian/package-store.ts";
+import { PATCHES, applyPatches } from "./patches.ts";
 import { sha256 } from "../support/hash.ts";
 import type { Run } from "../support/run.ts";
 
 /**
- * Parts of the source that an arm64 build never reads, about 40 % of it. Kconfig files stay: all of them are read.
+ * Parts of the source that our configuration never reads, about a quarter of it. Kconfig files stay: all of them are read.
  * Patterns of tar, whose `*` also matches slashes.
  */
 const UNREAD = [
@@ -18,13 +19,9 @@ const UNREAD = [
   "*/drivers/gpu/drm/nouveau/*.[ch]",
   "*/drivers/gpu/drm/radeon/*.[ch]",
   "*/drivers/gpu/drm/xe/*.[ch]",
-  "*/drivers/media/*.[ch]",
   "*/drivers/infiniband/*.[ch]",
   "*/drivers/net/ethernet/intel/*.[ch]",
   "*/drivers/net/ethernet/mellanox/*.[ch]",
-  "*/drivers/net/wireless/*.[ch]",
-  "*/drivers/staging/*.[ch]",
-  "*/sound/*.c",
   "*/tools/perf/*",
   "*/tools/testing/*",
 ] as const;
@@ -34,7 +31,7 @@ export function kernelsDir(cacheDir: string): string {
   return join(cacheDir, "kernel");
 }
 
-/** The source tree of a version of linux-source; unpacks it (about 15 s) unless it is there. */
+/** The source tree of a version of linux-source with our patches; unpacks it (about 20 s) unless it is there. */
 export async function kernelSource(
   store: PackageStore,
   run: Run,
@@ -43,7 +40,7 @@ export async function kernelSource(
   signal?: AbortSignal,
 ): Promise<string> {
   const sums = source.files.map((file) => file.sha256).join(" ");
-  const recipe = sha256(`${sums} ${UNREAD.join(" ")}`).slice(0, 12);
+  const recipe = sha256(JSON.stringify([sums, UNREAD, PATCHES])).slice(0, 12);
   const tree = join(kernelsDir(cacheDir), `${source.version.replaceAll(/[^\w.+-]/g, "_")}-${recipe}`);
   if ((await readdir(tree).catch(() => [])).length > 0) return tree;
 
@@ -65,6 +62,7 @@ export async function kernelSource(
     ],
     { signal },
   );
+  await applyPatches(run, join(arriving, "tree"), signal);
   await rename(join(arriving, "tree"), tree);
   await rm(arriving, { recursive: true, force: true });
   return tree;

@@ -1,7 +1,8 @@
 /** Builds the initramfs of the shim: one reproducible archive, xz inside, for the kernel to embed. */
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { encodeCpio } from "./cpio.ts";
+import type { ShimVariant } from "../variants.ts";
+import { type CpioEntry, encodeCpio } from "./cpio.ts";
 import { buildPrograms, programInputs, type ProgramsOptions } from "./programs.ts";
 import { INIT, INIT_PARTS } from "./sources.ts";
 import { BUSYBOX_COMMANDS, initramfsTree } from "./tree.ts";
@@ -12,6 +13,9 @@ const XZ = ["xz", "--format=xz", "--check=crc32", "--lzma2=preset=9e,dict=4MiB",
 export interface InitramfsOptions extends Omit<ProgramsOptions, "workDir"> {
   /** Takes the archive, and what is unpacked and compiled on the way. */
   readonly workDir: string;
+  readonly variant: ShimVariant;
+  /** What goes in besides the userland, e.g. the kernel's modules. */
+  readonly extra?: readonly CpioEntry[];
 }
 
 /**
@@ -41,7 +45,7 @@ export async function buildInitramfs(options: InitramfsOptions): Promise<string>
     unzstd: await readFile(join(programs, "unzstd")),
   });
   const archive = join(options.workDir, "initramfs.cpio");
-  await writeFile(archive, encodeCpio(tree));
+  await writeFile(archive, encodeCpio([...tree, ...(options.extra ?? [])]));
   await options.run([...XZ, "--force", "--keep", archive], { signal: options.signal });
   const packed = join(options.workDir, "initramfs.cpio.xz");
   await rename(`${archive}.xz`, packed);

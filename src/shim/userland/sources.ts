@@ -57,6 +57,8 @@ import helpSteps from "./init/help-steps.sh" with { type: "text" };
 import login from "./init/login.sh" with { type: "text" };
 import machine from "./init/machine.sh" with { type: "text" };
 import mode from "./init/mode.sh" with { type: "text" };
+import modulesLoad from "./init/modules-load.sh" with { type: "text" };
+import modulePack from "./init/module-pack.sh" with { type: "text" };
 import network from "./init/network.sh" with { type: "text" };
 import orders from "./init/orders.sh" with { type: "text" };
 import parameters from "./init/parameters.sh" with { type: "text" };
@@ -154,6 +156,8 @@ export const INIT_PARTS: Readonly<Record<string, string>> = {
   "login.sh": login,
   "machine.sh": machine,
   "mode.sh": mode,
+  "module-pack.sh": modulePack,
+  "modules-load.sh": modulesLoad,
   "network.sh": network,
   "orders.sh": orders,
   "parameters.sh": parameters,

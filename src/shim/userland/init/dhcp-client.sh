@@ -15,10 +15,10 @@ while :; do
   name=$(interface_name "$1")
   if [ -n "$name" ]; then
     wanted=$(cat "$LEASE/ip" 2>/dev/null)
-    # 4 questions, 3 s apart, then 3 s of pause, for ever. Root path (17), boot mode (224) and the
-    # boot endpoint (43, which means what it means by the class, 60) are asked for.
+    # 4 questions, 3 s apart, then 3 s of pause, for ever. Asked for: root path (17), boot mode (224), TFTP
+    # server (66), and the boot endpoint (43, which means what it means by the class, 60).
     keep @/busybox /dev/null / /bin/busybox udhcpc -f ${3:+"$3"} -i "$name" -t 4 -T 3 -A 3 ${wanted:+-r "$wanted"} \
-      -V pinetboot -O rootpath -O 224 -O 43 -x "hostname:$2" -s /lib/dhcp-event.sh &
+      -V pinetboot -O rootpath -O 224 -O tftp -O 43 -x "hostname:$2" -s /lib/dhcp-event.sh &
     client=$!
     wait "$client"
   fi

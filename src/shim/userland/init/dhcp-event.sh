@@ -26,6 +26,8 @@ keep_values() {
   keep_value rootpath "$rootpath"
   keep_value opt224 "$opt224"
   keep_value vendor43 "$opt43"
+  keep_value siaddr "$siaddr"
+  keep_value tftp "$tftp"
   for server in $dns; do printf 'nameserver %s\n' "$server"; done >"$LEASE/resolv.conf"
 }
 

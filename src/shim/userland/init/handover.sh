@@ -8,6 +8,7 @@ handover() {
     return 1
   }
   clock_from_root
+  module_pack_lay
   [ -n "$ADDRESS_KEPT" ] || keep_address
   ADDRESS_KEPT=yes
   {

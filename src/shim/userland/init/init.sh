@@ -27,6 +27,7 @@ export PATH LC_ALL=C
 . "$LIB"/duplicate.sh
 . "$LIB"/wifi-config.sh
 . "$LIB"/wifi.sh
+. "$LIB"/modules-load.sh
 . "$LIB"/network.sh
 . "$LIB"/root-path.sh
 . "$LIB"/clock.sh
@@ -42,6 +43,7 @@ export PATH LC_ALL=C
 . "$LIB"/partitions.sh
 . "$LIB"/root-name.sh
 . "$LIB"/root.sh
+. "$LIB"/module-pack.sh
 . "$LIB"/target-hints.sh
 . "$LIB"/resolv-conf.sh
 . "$LIB"/eeprom.sh
@@ -78,6 +80,7 @@ cmdline_read
 server_from_cmdline
 continued_take
 keep_prepare
+modules_load /etc/modules-load.d
 say kernel ok "Linux $(uname -r) on $MODEL"
 eeprom_update
 
