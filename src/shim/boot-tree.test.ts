@@ -32,7 +32,10 @@ const ASKED = [
   ["CM4", "bcm2711-rpi-cm4-io.dtb", ["bcm2711-rpi-cm4.dtb", "bcm2711-rpi-cm4-io.dtb"]],
   ["Pi 5", "bcm2712-rpi-5-b.dtb", ["bcm2712-rpi-5-b.dtb"]],
   ["Pi 5 (D0)", "bcm2712-d-rpi-5-b.dtb", ["bcm2712d0-rpi-5-b.dtb", "bcm2712-d-rpi-5-b.dtb"]],
-  ["Pi 500", "bcm2712-d-rpi-5-b.dtb", ["bcm2712-rpi-500.dtb"]],
+  ["Pi 500", "bcm2712-rpi-500.dtb", ["bcm2712-rpi-500.dtb"]],
+  ["CM4S", "bcm2711-rpi-cm4s.dtb", ["bcm2711-rpi-cm4s.dtb"]],
+  ["CM5", "bcm2712-rpi-cm5.dtb", ["bcm2712-rpi-cm5-cm5io.dtb", "bcm2712-rpi-cm5-cm4io.dtb"]],
+  ["CM5 Lite", "bcm2712-rpi-cm5.dtb", ["bcm2712-rpi-cm5l-cm5io.dtb", "bcm2712-rpi-cm5l-cm4io.dtb"]],
 ] as const;
 
 describe("the boot tree", () => {

@@ -227,8 +227,8 @@ async function readOverlays(dtc: string, workDir: string): Promise<TarEntry[]> {
 /** Each tree under all of its names: TFTP has no links. */
 async function readDeviceTrees(trees: ReadonlyMap<string, string>): Promise<TarEntry[]> {
   return await Promise.all(
-    [...deviceTreeNames()].map(async ([path, mainline]) => {
-      return { path, data: await file(trees.get(mainline) ?? "").bytes() };
+    [...deviceTreeNames()].map(async ([path, tree]) => {
+      return { path, data: await file(trees.get(tree) ?? "").bytes() };
     }),
   );
 }

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { copyFile, mkdir } from "node:fs/promises";
 import { file, gzipSync } from "bun";
-import { mainlineDeviceTrees } from "../boards/device-trees.ts";
+import { mainlineDeviceTrees, ownDeviceTrees } from "../boards/device-trees.ts";
 import type { FetchedPackage } from "../debian/package-store.ts";
 import { sha256 } from "../support/hash.ts";
 import { ShimError } from "../support/shim-error.ts";
@@ -81,7 +81,7 @@ export async function compileKernel(
   return join(outDir(tree), "arch/arm64/boot/Image");
 }
 
-/** Compiles the device trees and returns the path of each by its mainline name. */
+/** Compiles the device trees and returns the path of each by its name. */
 export async function compileDeviceTrees(tree: KernelTree): Promise<Map<string, string>> {
   const names = mainlineDeviceTrees();
   await make(
@@ -89,7 +89,19 @@ export async function compileDeviceTrees(tree: KernelTree): Promise<Map<string, 
     names.map((name) => `broadcom/${name}`),
   );
   const dir = join(outDir(tree), "arch/arm64/boot/dts/broadcom");
-  return new Map(names.map((name) => [name, join(dir, name)]));
+  const ours = [...ownDeviceTrees()];
+  for (const [name, source] of ours) await compileOwnTree(tree, source, join(dir, name));
+  return new Map([...names, ...ours.map(([name]) => name)].map((name) => [name, join(dir, name)]));
+}
+
+/** A tree of ours, which includes mainline's sources: preprocessed and compiled as kbuild does with its own. */
+async function compileOwnTree({ dir, run, signal }: KernelTree, source: string, output: string): Promise<void> {
+  const includes = ["-Iscripts/dtc/include-prefixes", "-Iarch/arm64/boot/dts/broadcom"];
+  const cpp = [`${KBUILD_ENV.CROSS_COMPILE}gcc`, "-E", "-nostdinc", ...includes, "-undef", "-D__DTS__"];
+  const input = new TextEncoder().encode(source);
+  const whole = await run([...cpp, "-x", "assembler-with-cpp", "-"], { cwd: dir, input, signal });
+  const dtc = ["out/scripts/dtc/dtc", "-@", "-q", "-I", "dts", "-O", "dtb", "-o", output, "-"];
+  await run(dtc, { cwd: dir, input: new TextEncoder().encode(whole), signal });
 }
 
 /** The device tree compiler that kbuild has built for itself. */
