@@ -65,7 +65,7 @@ help_steps_disk() {
   cat <<STEPS
 THE DISK, STEP BY STEP
 
-  1. The disk must hold the image of a 64-bit ARM Linux, like Raspberry Pi OS (64-bit):
+  1. The disk must hold the image of an ARM Linux, like Raspberry Pi OS (64-bit):
      partition 1 for booting (FAT), partition 2 with the system.
   2. Choose another image for this Pi, on pinetboot's page or by
          pinetboot pi assign $(help_key) --image NAME
