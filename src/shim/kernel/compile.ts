@@ -95,7 +95,11 @@ export async function compileDeviceTrees(tree: KernelTree): Promise<Map<string, 
 }
 
 /** A tree of ours, which includes mainline's sources: preprocessed and compiled as kbuild does with its own. */
-async function compileOwnTree({ dir, run, signal }: KernelTree, source: string, output: string): Promise<void> {
+async function compileOwnTree(
+  { dir, run, signal }: KernelTree,
+  source: string,
+  output: string,
+): Promise<void> {
   const includes = ["-Iscripts/dtc/include-prefixes", "-Iarch/arm64/boot/dts/broadcom"];
   const cpp = [`${KBUILD_ENV.CROSS_COMPILE}gcc`, "-E", "-nostdinc", ...includes, "-undef", "-D__DTS__"];
   const input = new TextEncoder().encode(source);

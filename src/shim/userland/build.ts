@@ -5,7 +5,7 @@ import type { ShimVariant } from "../variants.ts";
 import { type CpioEntry, encodeCpio } from "./cpio.ts";
 import { buildPrograms, programInputs, type ProgramsOptions } from "./programs.ts";
 import { INIT, INIT_PARTS } from "./sources.ts";
-import { BUSYBOX_COMMANDS, initramfsTree } from "./tree.ts";
+import { BUSYBOX_COMMANDS, initramfsTree, wifiTree } from "./tree.ts";
 
 /** The kernel's decoder knows CRC32 alone; a dictionary of 4 MiB holds the whole archive. */
 const XZ = ["xz", "--format=xz", "--check=crc32", "--lzma2=preset=9e,dict=4MiB", "--threads=1"] as const;
@@ -44,8 +44,15 @@ export async function buildInitramfs(options: InitramfsOptions): Promise<string>
     "kexec-tree": await readFile(join(programs, "kexec-tree")),
     unzstd: await readFile(join(programs, "unzstd")),
   });
+  const radio =
+    options.variant === "wifi"
+      ? wifiTree({
+          "wpa-ask": await readFile(join(programs, "wpa-ask")),
+          wpa_supplicant: await readFile(join(programs, "wpa_supplicant")),
+        })
+      : [];
   const archive = join(options.workDir, "initramfs.cpio");
-  await writeFile(archive, encodeCpio([...tree, ...(options.extra ?? [])]));
+  await writeFile(archive, encodeCpio([...tree, ...radio, ...(options.extra ?? [])]));
   await options.run([...XZ, "--force", "--keep", archive], { signal: options.signal });
   const packed = join(options.workDir, "initramfs.cpio.xz");
   await rename(`${archive}.xz`, packed);

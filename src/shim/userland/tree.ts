@@ -99,9 +99,6 @@ export function wifiTree(programs: Readonly<Record<WifiProgramName, Uint8Array>>
   return [
     program("bin/wpa-ask", programs["wpa-ask"]),
     program("sbin/wpa_supplicant", programs.wpa_supplicant),
-    { type: "link", path: "bin/modprobe", target: "busybox" },
-    // The kernel's own name for it: drivers load their companions.
-    { type: "link", path: "sbin/modprobe", target: "../bin/busybox" },
   ];
 }
 
