@@ -8,6 +8,7 @@ import {
 } from "@stricli/core";
 import { backupCommand, restoreCommand } from "./commands/backup.ts";
 import { completionCommand } from "./commands/completion.ts";
+import { demoCommand } from "./commands/demo.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { imageRoutes } from "./commands/image.ts";
 import { keyRoutes } from "./commands/key.ts";
@@ -35,6 +36,7 @@ export function createApp(json: boolean): Application<CommandContext> {
         backup: backupCommand,
         restore: restoreCommand,
         doctor: doctorCommand,
+        demo: demoCommand,
         shim: shimRoutes,
         sdcard: sdcardCommand,
         completion: completionCommand,

@@ -363,6 +363,9 @@ export const HealthSchema = z
       description: "Address of the page as other machines see it",
       example: "http://127.0.0.1:8080",
     }),
+    services: z
+      .object({ iscsi: z.string().nullable(), tftp: z.string().nullable(), report: z.string().nullable() })
+      .openapi({ description: "Address and port of what listens; null for what does not" }),
     shim: z.object({
       state: z.enum(["ready", "building", "missing"]),
       step: z.string().nullable(),

@@ -47,6 +47,7 @@ const known: Known = {
     version: "1",
     serving: true,
     page: null,
+    services: { iscsi: null, tftp: null, report: null },
     shim: { state: "ready", step: null, fraction: null, eta_seconds: null },
     problems: [],
   },

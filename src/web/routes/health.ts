@@ -19,6 +19,11 @@ export function healthRoutes({ serving, version, pageUrl }: ApiContext) {
         version,
         serving: serving !== undefined,
         page: pageUrl?.() ?? null,
+        services: {
+          iscsi: placeOf(serving?.iscsi),
+          tftp: placeOf(serving?.tftp),
+          report: placeOf(serving?.report),
+        },
         shim: {
           state: shim?.state ?? ("missing" as const),
           step: shim?.step ?? null,
@@ -30,4 +35,8 @@ export function healthRoutes({ serving, version, pageUrl }: ApiContext) {
       200,
     );
   });
+}
+
+function placeOf(endpoint: { readonly address: string; readonly port: number } | undefined): string | null {
+  return endpoint ? `${endpoint.address}:${endpoint.port}` : null;
 }
