@@ -20,6 +20,7 @@ import { importRoutes } from "./routes/imports.ts";
 import { pageRoutes } from "./routes/page.ts";
 import { piActionRoutes } from "./routes/pi-actions.ts";
 import { piRoutes } from "./routes/pis.ts";
+import { referenceRoutes } from "./routes/reference.ts";
 import { sessionLifeRoutes } from "./routes/session-life.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
 import { storageRoutes } from "./routes/storage.ts";
@@ -52,14 +53,19 @@ export function createApi(
     c.header("referrer-policy", "no-referrer");
   });
   app.route("/", apiRoutes(context));
-  app.doc31("/api/openapi.json", {
+  const description = {
     openapi: "3.1.0",
     info: {
       title: "pinetboot",
       version: context.version,
       description: "Disks over iSCSI for Raspberry Pis and anything else, from this computer.",
     },
-  });
+  };
+  app.doc31("/api/openapi.json", description);
+  app.route(
+    "/",
+    referenceRoutes(() => app.getOpenAPI31Document(description)),
+  );
   app.route("/", pageRoutes());
   app.notFound((c) =>
     problem(c, 404, {

@@ -232,6 +232,22 @@ test("the description of the API names every path and is version 3.1", async () 
   ]);
 });
 
+test("the reference for people shows every operation, needs no script, and asks nobody else", async () => {
+  const answer = await ask("/api");
+  expect(answer.headers.get("content-type")).toStartWith("text/html");
+  expect(answer.headers.get("content-security-policy")).toContain("default-src 'none'");
+  const page = await answer.text();
+  const description = z
+    .object({ paths: z.record(z.string(), z.unknown()) })
+    .parse(await (await ask("/api/openapi.json")).json());
+  for (const path of Object.keys(description.paths)) expect(page).toContain(`</span> ${path}</a>`);
+  expect(page).not.toMatch(/<script|style=|<style|(?:src|href)="(?:https?:)?\/\//);
+  const links = [...page.matchAll(/href="#([^"]+)"/g)].map(([, id]) => id);
+  expect(links.length).toBeGreaterThan(100);
+  for (const id of links) expect(page).toContain(`id="${id}"`);
+  expect((await ask("/api/reference.css")).headers.get("content-type")).toStartWith("text/css");
+});
+
 test("whatever is sent, the answer is one of the described, and never a failure of the server", async () => {
   const word = fc.oneof(
     fc.string(),

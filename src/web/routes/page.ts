@@ -23,7 +23,7 @@ const WELCOME = `pinetboot boots Raspberry Pis over the network and gives disks 
   An image of yours curl -T disk.img.xz '/api/images/upload?name=disk'
   The Pis           GET /api/pis
   What happens      GET /api/events        (server-sent events; ?after=0 replays)
-  The whole API     GET /api/openapi.json
+  The whole API     /api in a browser, GET /api/openapi.json for programs
 
 On the command line: pinetboot --help
 `;
