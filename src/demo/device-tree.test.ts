@@ -2,22 +2,24 @@ import { expect, test } from "bun:test";
 import { withRootProperties } from "./device-tree.ts";
 import { insideLine } from "./virtual-pi.ts";
 
+const word = (value: number): Buffer => {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
+};
+
+const property = (nameAt: number, value: string): Buffer => {
+  const bytes = Buffer.alloc((value.length + 4) & ~3);
+  bytes.write(value);
+  return Buffer.concat([word(3), word(value.length + 1), word(nameAt), bytes]);
+};
+
 /** A root with two properties and a child, put together by hand. */
 function tree(): Uint8Array {
-  const word = (value: number): Buffer => {
-    const bytes = Buffer.alloc(4);
-    bytes.writeUInt32BE(value);
-    return bytes;
-  };
   const strings = Buffer.from("model\0compatible\0");
-  const property = (nameAt: number, value: string): Buffer => {
-    const bytes = Buffer.alloc((value.length + 4) & ~3);
-    bytes.write(value);
-    return Buffer.concat([word(3), word(value.length + 1), word(nameAt), bytes]);
-  };
   const structure = Buffer.concat([
-    ...[word(1), word(0), property(0, "old model"), property(6, "x,y")],
-    ...[word(1), Buffer.from("cpu\0"), word(2), word(2), word(9)],
+    Buffer.concat([word(1), word(0), property(0, "old model"), property(6, "x,y")]),
+    Buffer.concat([word(1), Buffer.from("cpu\0"), word(2), word(2), word(9)]),
   ]);
   const [structureAt, stringsAt] = [56, 56 + structure.length];
   const sizes = [stringsAt + strings.length, structureAt, stringsAt, 40, 17, 16, 0, strings.length];

@@ -177,6 +177,7 @@ test("the description of the API names every path and is version 3.1", async () 
     "delete /api/keys/{id}",
     "delete /api/pis/{id}/customise",
     "delete /api/pis/{key}",
+    "delete /api/pis/{key}/eeprom",
     "delete /api/sessions/{id}",
     "delete /api/sessions/{id}/customise",
     "delete /api/sessions/{id}/snapshots/{snapshot}",
@@ -197,6 +198,7 @@ test("the description of the API names every path and is version 3.1", async () 
     "get /api/pis/{id}/customise",
     "get /api/pis/{key}",
     "get /api/pis/{key}/console",
+    "get /api/pis/{key}/eeprom",
     "get /api/sessions",
     "get /api/sessions/{id}",
     "get /api/sessions/{id}/customise",
@@ -228,6 +230,7 @@ test("the description of the API names every path and is version 3.1", async () 
     "put /api/imports/{id}/data",
     "put /api/pis/{id}/customise",
     "put /api/pis/{key}/assignment",
+    "put /api/pis/{key}/eeprom",
     "put /api/sessions/{id}/customise",
   ]);
 });

@@ -4,12 +4,14 @@ import { chmodSync, chownSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { cacheFolder } from "../../src/shim/index.ts";
 import { runProgram, SOURCE, temporaryFolder, TestServer } from "../support/pinetboot.ts";
+import { sseFrame } from "../support/sse.ts";
 import { describeWith } from "../support/tools.ts";
 import { BOOT_TOOLS_TIMEOUT_MS, ensureBootShim } from "./needs.ts";
 
 /** Firmware and shim under TCG on a busy machine; 20 s on an idle one. */
 const BOOT_MS = 240_000;
 const KEY = "de300001";
+const WRITES = /"written_bytes": [1-9]/;
 
 describeWith(["qemu-system-aarch64", "mke2fs"], "the demo", () => {
   let folder = temporaryFolder("demo");
@@ -42,8 +44,10 @@ describeWith(["qemu-system-aarch64", "mke2fs"], "the demo", () => {
         );
         expect((await server.cli("pi", "list")).stdout).toMatch(/de300001 .*Raspberry Pi 4 Model B/);
         const written = async (): Promise<string> => (await server.cli("session", "list", "--json")).stdout;
-        const isWriting = (text: string): boolean => /"written_bytes": [1-9]/.test(text);
-        for (let text = await written(); !isWriting(text); text = await written()) await Bun.sleep(200);
+        for (let text = await written(); !WRITES.test(text); text = await written()) await Bun.sleep(200);
+        // From the kernel's first line on, and also what it says after the Pi's own system has taken over.
+        const console = await fetch(`${server.ready.http}/api/pis/${KEY}/console?after=0`);
+        await sseFrame(console, ({ data }) => data.includes("Linux version"));
         demo.kill("SIGINT");
         expect(await demo.exited).toBe(0);
         expect(await said).toContain("The virtual Pi is off.");

@@ -4,7 +4,8 @@
 # system's kernel says, and what its programs write to /dev/kmsg, is sent too.
 console_start() {
   [ -n "$SERVER" ] && [ -z "$CONSOLE_SENDER" ] || return 0
-  keep_start /dev/null console-sender /bin/busybox sh /lib/console-sender.sh \
+  # Not spared at shutdown: no "@". Its last part is what busybox looks at.
+  keep_start /dev/null console-sender/busybox /bin/busybox sh /lib/console-sender.sh \
     "http://$SERVER/v1/console?serial=$SERIAL&mac=$MAC&boot=$BOOT_ID"
   CONSOLE_SENDER=$KEPT
 }
