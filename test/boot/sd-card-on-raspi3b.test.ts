@@ -45,7 +45,17 @@ describeWith(BOOT_TEST_NEEDS, "a Pi 3 with the bootstrap card in", () => {
     mkdirSync(firmware, { recursive: true });
     writeFileSync(join(firmware, "pieeprom-2026-01-02.bin"), makeEeprom());
     writeFileSync(join(firmware, "recovery.bin"), "Raspberry Pi's own program");
-    const flags = ["--server", SERVER_ADDRESS, "--wifi-ssid", "a net", "--wifi-psk", "12345678", "--eeprom"];
+    const flags = [
+      "--server",
+      SERVER_ADDRESS,
+      "--wifi-ssid",
+      "a net",
+      "--wifi-psk",
+      "12345678",
+      "--eeprom",
+      "--variant",
+      "ethernet",
+    ];
     sdcard = (...words) => {
       const { command, env } = lan.server.program;
       const line = [...command, "sdcard", card, ...flags, "--data", lan.dataDir, ...words];

@@ -37,12 +37,13 @@ import { failure, printJson } from "../output.ts";
 import { ProgressLine } from "../progress-line.ts";
 
 interface SdcardFlags {
-  readonly variant: ShimVariant;
+  readonly variant?: ShimVariant;
   readonly server?: string;
   readonly "wifi-ssid"?: string;
   readonly "wifi-psk"?: string;
   readonly "wifi-country"?: string;
   readonly "wpa-supplicant"?: string;
+  readonly usb: boolean;
   readonly eeprom: boolean;
   readonly "pi3-otp": boolean;
   readonly data?: string;
@@ -70,12 +71,18 @@ export const sdcardCommand = buildCommand({
   },
   parameters: {
     flags: {
-      variant: { kind: "enum", values: SHIM_VARIANTS, brief: "Which shim", default: "ethernet" },
+      variant: {
+        kind: "enum",
+        values: SHIM_VARIANTS,
+        brief: "Which shim (default: wifi when a WiFi is given, else ethernet)",
+        optional: true,
+      },
       server: wordFlag("The server's name or address (default: the Pi looks for it)", "host"),
       "wifi-ssid": wordFlag("Name of the WiFi", "name"),
       "wifi-psk": wordFlag("Its password", "password"),
       "wifi-country": wordFlag("The country in two letters, for the radio's rules", "code"),
       "wpa-supplicant": pathFlag("A wpa_supplicant.conf to put on the card as it is", "file"),
+      usb: switchFlag("For Pis that boot in mode usb: a Pi 4's or 5's USB-C port is a disk"),
       eeprom: switchFlag(
         "Also have a Pi 4 or 5 set its EEPROM so that the network follows the card, and --pi3-otp",
       ),
@@ -103,10 +110,12 @@ export const sdcardCommand = buildCommand({
 async function contentOf(flags: SdcardFlags): Promise<ReadonlyMap<string, Uint8Array>> {
   const bundle = await findShim({ cacheDir: flags.cache ?? defaultCacheFolder() });
   if (!bundle) throw failure("shim-unavailable", "There is no boot shim yet", "pinetboot shim build");
+  const wifi = await wifiOf(flags);
   return cardFiles(bundle, {
-    variant: flags.variant,
+    variant: flags.variant ?? (wifi ? "wifi" : "ethernet"),
+    usbDevice: flags.usb,
     server: flags.server,
-    wifi: await wifiOf(flags),
+    wifi,
     pi3Otp: flags["pi3-otp"] || flags.eeprom,
     eeprom: flags.eeprom ? await eepromOf(flags) : undefined,
   });

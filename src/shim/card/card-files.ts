@@ -3,12 +3,10 @@ import { STANDALONE_CMDLINE } from "../boards/cmdline.ts";
 import { bootTree } from "../boot-tree.ts";
 import type { ShimBundle } from "../bundle/bundle.ts";
 import { ShimError } from "../support/shim-error.ts";
+import type { ShimVariant } from "../variants.ts";
 
 /** The port of the server's boot endpoint, unless `pinetboot serve --report-port` names another. */
 const DEFAULT_REPORT_PORT = 8069;
-/** Its kernel in the bundle. */
-const WIFI_KERNEL = "Image-wifi.gz";
-
 /** Where the shim looks for the WiFi's name and password. */
 export const WIFI_FILE = "wpa_supplicant.conf";
 /** Burns the bit with which a Pi 3B netboots without a card. It cannot be taken back. */
@@ -16,7 +14,9 @@ const OTP_LINES =
   "\n[pi3]\n# once and for good: this Pi 3B netboots without a card\nprogram_usb_boot_mode=1\n\n[all]\n";
 
 export interface CardOptions {
-  readonly variant: "ethernet" | "wifi";
+  readonly variant: ShimVariant;
+  /** For mode usb: the USB-C port of a Pi 4 or 5 is a disk, not a host. */
+  readonly usbDevice: boolean;
   /** HOST or HOST:PORT of the server; undefined has the shim find it. */
   readonly server: string | undefined;
   /** wpa_supplicant.conf as it is. */
@@ -31,15 +31,13 @@ export interface CardOptions {
 
 /** The card's files by path. Throws ShimError "bad-server" for a host that cannot stand on a command line. */
 export function cardFiles(bundle: ShimBundle, options: CardOptions): Map<string, Uint8Array> {
-  if (options.variant === "wifi" && bundle.file(WIFI_KERNEL) === undefined)
-    throw new ShimError(
-      "bad-bundle",
-      "The boot shim that is here was built without WiFi",
-      "pinetboot shim build makes one with it.",
-    );
   const server = options.server === undefined ? "" : ` pinetboot.server=${serverWord(options.server)}`;
   const eeprom = options.eeprom === undefined ? "" : ` pinetboot.eeprom=${options.eeprom.bootOrder}`;
-  const tree = bootTree(bundle, { cmdline: `${STANDALONE_CMDLINE}${server}${eeprom}` });
+  const tree = bootTree(bundle, {
+    cmdline: `${STANDALONE_CMDLINE}${server}${eeprom}`,
+    variant: options.variant,
+    usbDevice: options.usbDevice,
+  });
   const files = new Map<string, Uint8Array>();
   for (const path of tree.paths()) {
     const content = tree.get(path);

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { FatVolume } from "../../disk/fat/volume.ts";
 import { readPartitionTable } from "../../disk/partitions.ts";
 import type { ShimBundle } from "../bundle/bundle.ts";
+import type { ShimVariant } from "../variants.ts";
 import { ShimError } from "../support/shim-error.ts";
 import { cardDisk } from "./card-disk.ts";
 import { type CardOptions, cardFiles } from "./card-files.ts";
@@ -19,6 +20,7 @@ const bundle: ShimBundle = {
 };
 const plain: CardOptions = {
   variant: "ethernet",
+  usbDevice: false,
   server: undefined,
   wifi: undefined,
   pi3Otp: false,
@@ -49,8 +51,28 @@ describe("the card's files", () => {
     expect(textOf({ server: "[fd00::2]" }, "cmdline.txt")).toContain("pinetboot.server=[fd00::2]:8069");
   });
 
-  test("are refused for WiFi by a shim that was built without", () => {
-    expect(() => cardFiles(bundle, { ...plain, variant: "wifi" })).toThrow("without WiFi");
+  test("have the kernel of their variant under the one name, and the other's nowhere", () => {
+    const both = { "Image.gz": new Uint8Array(1), "Image-wifi.gz": new Uint8Array(2) };
+    const row = { sizeBytes: 0, sha256: "", part: "kernel" } as const;
+    const files = [
+      { ...row, path: "Image.gz", variant: "ethernet" },
+      { ...row, path: "Image-wifi.gz", variant: "wifi" },
+    ] as const;
+    const shim: ShimBundle = {
+      ...bundle,
+      manifest: { ...bundle.manifest, files: [...files] },
+      paths: () => Object.keys(both),
+      file: (path) => (path === "Image.gz" || path === "Image-wifi.gz" ? both[path] : undefined),
+    };
+    const onCard = (variant: ShimVariant) => cardFiles(shim, { ...plain, variant });
+    expect(onCard("ethernet").get("Image.gz")).toHaveLength(1);
+    expect(onCard("wifi").get("Image.gz")).toHaveLength(2);
+    expect(onCard("wifi").has("Image-wifi.gz")).toBe(false);
+  });
+
+  test("make the USB-C port a disk's where that is asked for", () => {
+    expect(textOf({}, "config.txt")).not.toContain("dwc2");
+    expect(textOf({ usbDevice: true }, "config.txt")).toContain("dtoverlay=dwc2");
   });
 
   test("name the boot order that the shim is to set, beside its files", () => {
