@@ -4,7 +4,7 @@ import { type ShellResult, ShimShell } from "./shim-shell.ts";
 
 const SCAN = [
   "bssid / frequency / signal level / flags / ssid",
-  "02:00:00:00:01:00\t2412\t-30\t[WPA2-PSK-CCMP][ESS]\tCafe",
+  `02:00:00:00:01:00\t2412\t-30\t[WPA2-PSK-CCMP][ESS]\tCaf\\xc3\\xa9 \\"2\\"`,
   "02:00:00:00:02:00\t2437\t-40\t[ESS]\t",
   "02:00:00:00:03:00\t2437\t-50\t[ESS]\tGuests",
   "02:00:00:00:03:01\t5180\t-60\t[ESS]\tGuests",
@@ -46,6 +46,8 @@ describeWith(["busybox"], "the shim's WiFi", () => {
       WIFI_SUPPLICANT='${shell.path("sbin/wpa_supplicant")}'
       # A try of 30 s is over at once: what counts is how often is looked.
       POLLS_PER_SECOND=1
+      # Each look is a second.
+      wifi_seconds() { looks=$(($(cat "$STATE/looks" 2>/dev/null) + 1)); echo "$looks" >"$STATE/looks"; echo "$looks"; }
       poll_pause() { :; }
       sleep() { :; }
       keep_start() { echo "start $2 $3 $*"; cat '${shell.path("log")}' >>"$KEEP$1"; mkdir -p "$KEEP/run/wpa"; : >"$KEEP/run/wpa/$INTERFACE"; KEPT=$$; }
@@ -96,7 +98,7 @@ describeWith(["busybox"], "the shim's WiFi", () => {
     supplicant("SCANNING", "Successfully initialized wpa_supplicant\n");
     const { said } = run();
     expect(said).toContain(
-      "state=fail no WiFi network Home is here; seen: Cafe, Guests - correct the name in the kernel command line, and give the country",
+      `state=fail no WiFi network Home is here; seen: Café "2", Guests - correct the name in the kernel command line, and give the country`,
     );
     expect(run("wifi.ssid=Home wifi.psk=12345678 wifi.country=de").said).not.toContain("give the country");
   });

@@ -34,14 +34,13 @@ wifi_up() {
   (umask 077 && : >"$KEEP$WIFI_LOG")
   keep_start "$WIFI_LOG" @wpa_supplicant /sbin/wpa_supplicant -i "$INTERFACE" -D nl80211 -c /etc/wpa_supplicant.conf
   WIFI_PROCESS=$KEPT
-  wifi_polls=0
+  wifi_since=$(wifi_seconds)
   until wifi_is_connected; do
-    wifi_polls=$((wifi_polls + 1))
     if ! kill -0 "$WIFI_PROCESS" 2>/dev/null; then
       wifi_say_ended
     elif wifi_key_is_wrong; then
       wifi_say_wrong_key
-    elif [ $((wifi_polls / POLLS_PER_SECOND)) -ge "$WIFI_PATIENCE_SECONDS" ]; then
+    elif [ $(($(wifi_seconds) - wifi_since)) -ge "$WIFI_PATIENCE_SECONDS" ]; then
       wifi_say_no_connection
     else
       poll_pause
@@ -52,7 +51,12 @@ wifi_up() {
   done
   # From now on it lives for the root disk, and a log of months has no place in memory.
   wifi_ask LOG_LEVEL ERROR >/dev/null
-  say network progress "connected to the WiFi network $(wifi_status ssid)"
+  say network progress "connected to the WiFi network $(wifi_name "$(wifi_status ssid)")"
+}
+
+# By the clock: a look at wpa_supplicant takes its time too.
+wifi_seconds() {
+  cut -d. -f1 "$PROC/uptime"
 }
 
 wifi_stop() {
@@ -96,9 +100,14 @@ wifi_ask() {
   wpa-ask "$KEEP" "$WIFI_SOCKETS/$INTERFACE" "$*" 2>/dev/null
 }
 
-# wifi_status KEY: a line of its state. Names come with bytes beyond ASCII as \xNN.
+# wifi_status KEY: a line of its state.
 wifi_status() {
   wifi_ask STATUS | sed -n "s/^$1=//p" | head -n 1
+}
+
+# wifi_name TEXT: names of networks as people wrote them; wpa_supplicant tells letters beyond ASCII as \xNN, and \".
+wifi_name() {
+  printf '%b' "$(printf '%s' "$1" | sed 's/\\"/"/g')"
 }
 
 wifi_is_connected() {
@@ -107,7 +116,7 @@ wifi_is_connected() {
 
 # Names of all networks that are wanted, for people.
 wifi_wanted_names() {
-  wifi_ask LIST_NETWORKS | awk -F '\t' 'NR > 1 { printf "%s%s", comma, $2; comma = ", " }'
+  wifi_name "$(wifi_ask LIST_NETWORKS | awk -F '\t' 'NR > 1 { printf "%s%s", comma, $2; comma = ", " }')"
 }
 
 # The access point says nothing about a wrong password but that the handshake fails: with WPA2 wpa_supplicant draws the
@@ -135,7 +144,7 @@ wifi_say_no_connection() {
 wifi_seen_names() {
   wifi_seen=$(wifi_ask SCAN_RESULTS | awk -F '\t' -v most="$WIFI_NAMES_SHOWN" \
     'NR > 1 && $5 != "" && !seen[$5]++ && count++ < most { printf "%s%s", comma, $5; comma = ", " }')
-  printf '%s' "${wifi_seen:-none}"
+  wifi_name "${wifi_seen:-none}"
 }
 
 wifi_country_words() {
