@@ -31,6 +31,7 @@ import { kernelSource, removeOtherKernels } from "./kernel/source.ts";
 import { compileOverlay, OVERLAYS } from "./overlays/overlays.ts";
 import type { OnShimProgress } from "./progress.ts";
 import { ProgressMeter } from "./progress-meter.ts";
+import { siteWifi } from "./site-wifi.ts";
 import { inputsKey, shimsDir, storeBundle } from "./shim-cache.ts";
 import { sha256 } from "./support/hash.ts";
 import { run } from "./support/run.ts";
@@ -124,10 +125,12 @@ export async function buildShim(options: BuildOptions): Promise<string> {
   const modules = await buildModules(tree, release);
   at("link the WiFi kernel");
   const unpackedAt = await unpackFirmware(store, packages, workDir);
+  const site = await siteWifi(cacheDir);
   const forWifi = [
     packEntry(release, pack),
     ...(await wifiModules(modules, release)),
     ...(await wifiFirmwareEntries(unpackedAt)),
+    ...(site === undefined ? [] : [siteEntry(site)]),
   ];
   const wifiImage = await compileKernel(tree, await initramfsOf("wifi", forWifi));
   const wifi = await gzipImage(wifiImage, variantRow("wifi"));
@@ -144,7 +147,7 @@ export async function buildShim(options: BuildOptions): Promise<string> {
     { part: "overlay", files: overlays },
     { part: "licence", files: await readLicences(run, dir, packages) },
   ];
-  const manifest = describe(inputsKey(options.lock), release, parts, packages);
+  const manifest = describe(inputsKey(options.lock, site), release, parts, packages);
   const entries = [
     { path: MANIFEST, data: new TextEncoder().encode(`${JSON.stringify(manifest, undefined, 2)}\n`) },
     ...parts.flatMap(({ files }) => files),
@@ -178,6 +181,11 @@ async function unpackFirmware(
 function packEntry(release: string, name: string): CpioEntry {
   const content = new TextEncoder().encode(`${release} ${name}\n`);
   return { type: "file", path: "lib/shim/module-pack", mode: 0o644, content };
+}
+
+/** Where the shim looks for the file that it was built with. */
+function siteEntry(content: Uint8Array): CpioEntry {
+  return { type: "file", path: "etc/wpa_supplicant.conf", mode: 0o600, content };
 }
 
 /** The modules of the WiFi variant's initramfs. */

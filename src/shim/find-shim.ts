@@ -2,6 +2,7 @@ import { file } from "bun";
 import { type ShimBundle, openBundle } from "./bundle/bundle.ts";
 import { currentLock } from "./debian/lock-file.ts";
 import { embeddedShimPath } from "./embedded-shim.ts";
+import { siteWifi } from "./site-wifi.ts";
 import { bundlePath, inputsKey, touchBundle } from "./shim-cache.ts";
 
 /**
@@ -17,7 +18,7 @@ export async function findShim({ cacheDir }: { cacheDir: string }): Promise<Shim
 
 /** The shim of exactly the inputs that a build would use now. */
 export async function findCurrentShim(cacheDir: string): Promise<ShimBundle | undefined> {
-  const key = inputsKey(await currentLock(cacheDir));
+  const key = inputsKey(await currentLock(cacheDir), await siteWifi(cacheDir));
   const embedded = await embeddedShim();
   if (embedded?.manifest.inputs === key) return embedded;
   const path = bundlePath(cacheDir, key);

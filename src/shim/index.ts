@@ -18,5 +18,6 @@ export { extractShim } from "./extract-shim.ts";
 export { findShim } from "./find-shim.ts";
 export type { OnShimProgress, ShimProgress } from "./progress.ts";
 export { ShimError, type ShimErrorCode } from "./support/shim-error.ts";
+export { keepSiteWifi } from "./site-wifi.ts";
 export { updateLock } from "./update-lock.ts";
 export { SHIM_VARIANTS, type ShimVariant } from "./variants.ts";

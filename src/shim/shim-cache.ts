@@ -1,5 +1,5 @@
 /** Where finished bundles lie in the cache, and under which name. */
-import { cp, mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { cp, mkdir, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { FIRMWARE_FILES } from "./firmware/raspi-firmware.ts";
 import { WIFI_FIRMWARE } from "./firmware/wifi-firmware.ts";
@@ -24,7 +24,7 @@ const BUNDLE = "shim.tar";
 const TEST_ROOT = "test-root";
 
 /** Hash of all that a bundle is made from. The same inputs give the same bundle, on any machine. */
-export function inputsKey(lock: LockFile): string {
+export function inputsKey(lock: LockFile, siteWifi?: Uint8Array): string {
   const inputs = [
     String(RECIPE),
     formatLock(lock),
@@ -35,6 +35,7 @@ export function inputsKey(lock: LockFile): string {
     JSON.stringify([FIRMWARE_FILES, WIFI_FIRMWARE]),
     JSON.stringify([PACK_RECIPE, WIFI_MODULES, TEST_MODULES, ALSO_FOR_TESTS]),
   ];
+  if (siteWifi !== undefined) inputs.push(sha256(siteWifi));
   return sha256(JSON.stringify(inputs)).slice(0, 24);
 }
 
@@ -67,7 +68,8 @@ export async function storeBundle(
     await rm(join(dir, TEST_ROOT), { recursive: true, force: true });
     await cp(testRoot, join(dir, TEST_ROOT), { recursive: true });
   }
-  await Bun.write(arriving, tar);
+  // It may hold a site's WiFi password.
+  await writeFile(arriving, tar, { mode: 0o600 });
   await rename(arriving, path);
   await removeOldBundles(cacheDir);
   return path;

@@ -1,4 +1,5 @@
 /** `pinetboot shim ...` */
+import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { buildCommand, buildRouteMap } from "@stricli/core";
 import {
@@ -13,6 +14,7 @@ import {
   ensureShim,
   extractShim,
   findShim,
+  keepSiteWifi,
   type ShimBundle,
   SHIM_VARIANTS,
   type ShimVariant,
@@ -38,6 +40,7 @@ interface ShimFlags {
 interface BuildFlags extends ShimFlags {
   readonly progress: "terminal" | "json";
   readonly update: boolean;
+  readonly "wpa-supplicant"?: string;
   readonly install: boolean;
 }
 
@@ -64,6 +67,13 @@ const build = buildCommand({
         default: false,
         withNegated: false,
       },
+      "wpa-supplicant": {
+        kind: "parsed",
+        parse: text,
+        brief: "A wpa_supplicant.conf that the WiFi shim has inside from now on; none takes it out",
+        placeholder: "file",
+        optional: true,
+      },
       install: {
         kind: "boolean",
         brief: "Let apt install a missing toolchain (as root)",
@@ -84,6 +94,7 @@ const build = buildCommand({
     try {
       if (flags.update)
         await updateLock({ cacheDir, today: new Date().toISOString().slice(0, 10), signal: abort.signal });
+      if (flags["wpa-supplicant"] !== undefined) await useWifiFile(cacheDir, flags["wpa-supplicant"]);
       const bundle = await ensureShim({
         cacheDir,
         allowInstall: flags.install,
@@ -147,6 +158,17 @@ const extract = buildCommand({
     else console.log(`${files.length} files are in ${target}`);
   },
 });
+
+/** Word of --wpa-supplicant for the shim that everybody may have. */
+const NO_WIFI_FILE = "none";
+
+async function useWifiFile(cacheDir: string, path: string): Promise<void> {
+  if (path === NO_WIFI_FILE) return keepSiteWifi(cacheDir, undefined);
+  const content = await readFile(path).catch((error: unknown) => {
+    throw new ApplianceError("not-found", `The WiFi file cannot be read: ${toApplianceError(error).message}`);
+  });
+  await keepSiteWifi(cacheDir, content);
+}
 
 async function find({ cache }: ShimFlags): Promise<ShimBundle> {
   const bundle = await findShim({ cacheDir: cache ?? defaultCacheFolder() });
