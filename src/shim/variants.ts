@@ -15,7 +15,7 @@ export const VARIANTS = [
 
 export type ShimVariant = (typeof VARIANTS)[number]["name"];
 
-export const SHIM_VARIANTS = VARIANTS.map(({ name }) => name) as [ShimVariant, ...ShimVariant[]];
+export const SHIM_VARIANTS = [VARIANTS[0].name, VARIANTS[1].name] as const;
 
 /** The row of a variant. */
 export function variantRow(name: ShimVariant): VariantRow {
