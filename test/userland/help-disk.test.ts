@@ -152,7 +152,10 @@ describeWith(["gcc", "fsck.fat", "mdir", "mtype", "busybox"], "the help disk", (
 
   test("a cable that is not there is worth one too, though the Pi only waits", () => {
     shell.write("sys/class/net/eth0/carrier", "0\n");
-    run("network_waited=20; network_say_no_link");
+    shell.write("sys/class/net/eth0/address", "dc:a6:32:b4:1a:0c\n");
+    run("SERIAL= MAC=; network_waited=20; network_say_no_link");
+    expect(fileOnIt("README.txt")).toContain("MAC address        dc:a6:32:b4:1a:0c\r\n");
+    expect(readFileSync(shell.path(`${GADGET}/strings/0x409/serialnumber`), "utf8")).toBe("DCA632B41A0C\n");
     expect(fileOnIt("README.txt")).toContain("What to do:      check the cable and the switch\r\n");
     expect(fileOnIt("README.txt")).toContain("Network            eth0 has no link\r\n");
   });

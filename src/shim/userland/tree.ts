@@ -19,7 +19,6 @@ export const BUSYBOX_COMMANDS = [
   "dmesg",
   "find",
   "fold",
-  "fsync",
   "grep",
   "gunzip",
   "head",

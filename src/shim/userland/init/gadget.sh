@@ -61,7 +61,7 @@ gadget_remove() {
 
 # The class asks for 12 hex digits at least, in capitals: the Pi's serial number, else its MAC.
 gadget_serial() {
-  gadget_digits=$(printf '%s' "${SERIAL:-$MAC}" | tr -d : | tr a-f A-F)
+  gadget_digits=$(printf '%s' "${SERIAL:-$(machine_any_mac)}" | tr -d : | tr a-f A-F)
   printf '%12s' "$gadget_digits" | tr ' ' 0
 }
 

@@ -84,7 +84,7 @@ THIS PI
 
 $(help_row "Model" "$MODEL")
 $(help_row "Serial number" "$SERIAL")
-$(help_row "MAC address" "$MAC")
+$(help_row "MAC address" "$(machine_any_mac)")
 $(help_row "Network" "$(help_network)")
 $(help_row "Address" "$ADDRESS")
 $(help_row "DHCP server" "$(lease_get serverid)")

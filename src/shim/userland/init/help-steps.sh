@@ -4,7 +4,7 @@
 help_key() {
   case "$SERIAL" in
     ????????*) printf '%s' "$SERIAL" | sed 's/.*\(........\)$/\1/' ;;
-    *) printf '%s' "$MAC" ;;
+    *) machine_any_mac ;;
   esac
 }
 

@@ -20,6 +20,17 @@ machine_mac() {
   printf '%s' "$MAC" >"$STATE/mac"
 }
 
+# A MAC of this Pi also while it has not chosen an interface yet: of the first wired one.
+machine_any_mac() {
+  if [ -n "$MAC" ]; then
+    printf '%s' "$MAC"
+  else
+    for machine_interface in $(network_interfaces); do
+      cat "$SYS/class/net/$machine_interface/address" && return
+    done
+  fi
+}
+
 # The name that a router's list of leases shows.
 machine_hostname() {
   case "$SERIAL" in

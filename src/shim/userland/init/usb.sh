@@ -113,12 +113,21 @@ usb_look_at_eject() {
     usb_ejected=
   elif [ -z "$usb_ejected" ]; then
     usb_ejected=yes
-    fsync "$DEV/$DISK"
+    dd if=/dev/null of="$DEV/$DISK" conv=notrunc,fsync 2>/dev/null # busybox has no fsync
     say_once usb handover ok "$(usb_name) was ejected; $(usb_traffic)" "it may be unplugged; plugged in again it is back"
-  elif [ "$usb_state" != configured ] && [ "$(cat "$SYS/class/udc/$usb_controller/state")" = configured ]; then
+  elif usb_was_plugged_again "$(cat "$SYS/class/udc/$usb_controller/state")"; then
     printf '%s\n' "$DEV/$DISK" >"$GADGET_LUN/file"
     usb_ejected=
   fi
+}
+
+# usb_was_plugged_again STATE: it is out, or in again. A computer that sleeps may only have forgotten it for a while.
+usb_was_plugged_again() {
+  case "$1" in
+    'not attached') return 0 ;;
+    configured) [ "$usb_state" != configured ] ;;
+    *) return 1 ;;
+  esac
 }
 
 # While the server is away the computer's commands wait. One that waited too long was given up there, and the disk with
@@ -126,7 +135,7 @@ usb_look_at_eject() {
 usb_look_at_session() {
   if [ "$(cat "$SYS/class/iscsi_session/$SESSION/state" 2>/dev/null)" = LOGGED_IN ]; then
     [ "$usb_away" -lt "$USB_HOST_PATIENCE_SECONDS" ] || usb_plug_again
-    [ "$usb_away" -eq 0 ] || say_once session handover progress "the server is back after $usb_away s"
+    [ "$usb_away" -eq 0 ] || usb_goes_on
     usb_away=0
     return
   fi
@@ -134,6 +143,13 @@ usb_look_at_session() {
   [ "$usb_away" -ne 2 ] ||
     say_once session handover progress "the server is away: the computer at the USB port waits for its disk" \
       "is pinetboot serve running?"
+}
+
+# Says it, and then again how things stand: that is what the server should know last.
+usb_goes_on() {
+  say_once session handover progress "the server is back after $usb_away s"
+  rm -f "$STATE/said/usb"
+  usb_say_state
 }
 
 usb_plug_again() {
