@@ -34,7 +34,10 @@ describeWith(["gcc", "fsck.fat", "mdir", "mtype", "busybox"], "the help disk", (
   beforeEach(() => {
     shell = new ShimShell();
     shell.program("helpdisk", `exec '${program}' "$@"`);
-    shell.program("dmesg", "echo 'Kernel command line: iscsi.password=\"se cret\" wifi.psk=hidden x=1'");
+    shell.program(
+      "dmesg",
+      'echo \'Kernel command line: iscsi.password="se cret" wifi.psk=hidden "iscsi.password_in=mutu al" x=1\'',
+    );
     // A file system takes the attributes away with their folder.
     shell.program("rmdir", 'rm -rf "$@"');
     shell.write("sys/kernel/config/usb_gadget/.keep", "");
@@ -113,10 +116,11 @@ describeWith(["gcc", "fsck.fat", "mdir", "mtype", "busybox"], "the help disk", (
     expect(text).toContain("iscsi.target       iqn.2026-01.x:y, from http://10.0.0.2:8069\r\n");
     expect(text).toContain("iscsi.password     (known, not shown), from the kernel command line\r\n");
     expect(fileOnIt("kernel.txt")).toBe(
-      "Kernel command line: iscsi.password=(not shown) wifi.psk=(not shown) x=1\r\n",
+      "Kernel command line: iscsi.password=(not shown) wifi.psk=(not shown) iscsi.password_in=(not shown) x=1\r\n",
     );
     const bytes = readFileSync(image()).toString("latin1");
-    for (const secret of ["twelve-and-more", "se cret", "hidden"]) expect(bytes).not.toContain(secret);
+    for (const secret of ["twelve-and-more", "se cret", "hidden", "mutu"])
+      expect(bytes).not.toContain(secret);
   });
 
   test.each([

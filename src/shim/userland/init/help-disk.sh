@@ -57,10 +57,12 @@ help_file() {
   unix2dos >"$STATE/help/$1"
 }
 
-# The kernel repeats its command line, and that may hold a login.
+# The kernel repeats its command line, and that may hold a login: with quotes around a word, around a value, or none.
 help_without_secrets() {
-  sed -e 's/\(iscsi\.[a-z_]*password\|wifi\.psk\)="[^"]*"/\1=(not shown)/g' \
-    -e 's/\(iscsi\.[a-z_]*password\|wifi\.psk\)=[^( ][^ ]*/\1=(not shown)/g'
+  help_secret='iscsi\.password[a-z_]*\|wifi\.psk'
+  sed -e "s/\"\($help_secret\)=[^\"]*\"/\1=(not shown)/g" \
+    -e "s/\($help_secret\)=\"[^\"]*\"/\1=(not shown)/g" \
+    -e "s/\($help_secret\)=[^( ][^ ]*/\1=(not shown)/g"
 }
 
 help_readme() {
@@ -119,11 +121,12 @@ help_network() {
 # Every value with its source, a password only as known or not.
 help_parameters() {
   help_any=
-  for help_key in iscsi.ip iscsi.port iscsi.target iscsi.lun iscsi.mode iscsi.initiator iscsi.username iscsi.password; do
+  for help_key in iscsi.ip iscsi.port iscsi.target iscsi.lun iscsi.mode usb.readonly iscsi.initiator iscsi.username \
+    iscsi.password iscsi.username_in iscsi.password_in; do
     help_value=$(parameter "$help_key")
     [ -n "$help_value" ] || continue
     help_any=yes
-    [ "$help_key" != iscsi.password ] || help_value="(known, not shown)"
+    case "$help_key" in iscsi.password*) help_value="(known, not shown)" ;; esac
     help_row "$help_key" "$help_value"
     printf ', from %s\n' "$(parameter_source "$help_key")"
   done
