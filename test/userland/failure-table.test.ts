@@ -12,7 +12,10 @@ const FAILURES = [
     /say (?:network|parameters|login|root) fail +"((?:[^"$]|\$\([^)]*\)|\$\{[^}]*\}|\$\w+)*)/g,
   ),
   ...SCRIPTS.matchAll(/(?:endpoint_problem=|root_problem )"([^"]+)"/g),
-].map(([, words = ""]) => words);
+]
+  .map(([, words = ""]) => words)
+  // Words that are all variables stand elsewhere: in a function's calls, in an assignment.
+  .filter((words) => !/^\$1( from .* \$text_problem)?$/.test(words));
 
 const documented = (): string[] => {
   const table = BOOTING.split("## When it stops")[1]?.split("\n## ")[0] ?? "";
