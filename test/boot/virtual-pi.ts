@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import type { Lab } from "../sim/net/lab.ts";
 import { type PiResult, type ProfileName, runPi, runPiFromCard, type StartedFiles } from "../sim/pi/index.ts";
 import { Console } from "./console.ts";
+import { GUEST_CMDLINE, guestShellFlags, openGuestShell } from "./guest-shell.ts";
 import { askMonitor, monitorFlags } from "./monitor.ts";
 
 /** Console logs of the last run. */
@@ -27,6 +28,8 @@ export interface VirtualPiOptions {
   readonly memoryMib?: number;
   /** As `memoryMib`; 2 by default. */
   readonly cpus?: number;
+  /** An initramfs over the shim's own, with a shell for the test (`guestEntries`). */
+  readonly guestInitrd?: string;
   /** Image of an SD card, a power of two in size: the firmware starts from it, and the machine has it in. */
   readonly card?: string;
   /** Changes the device tree that the firmware hands over, a file. */
@@ -69,13 +72,14 @@ export class VirtualPi {
     throw new Error(`${name}: the firmware stopped: ${result.reason} (last: ${last.join(", ")})`);
   }
 
-  /** Firmware, then kernel. Rejects when the firmware stops. */
-  async powerOn(): Promise<Console> {
+  /** Firmware, then kernel; "paused" before its first instruction (monitor: cont). Rejects when the firmware stops. */
+  async powerOn(state: "running" | "paused" = "running"): Promise<Console> {
     const result = await this.#load();
     this.options.changeTree?.(result.deviceTreePath);
     this.#boots += 1;
     const name = `${this.options.name}-${this.options.machine}-boot${this.#boots}`;
-    const command = [...this.#lab.switchRun, ...this.#qemuCommand(result)];
+    const paused = state === "paused" ? ["-S"] : [];
+    const command = [...this.#lab.switchRun, ...this.#qemuCommand(result), ...paused];
     const qemu = Bun.spawn(command, { stdin: "pipe", stdout: "pipe", stderr: "pipe" });
     this.#qemu = qemu;
     const type = (text: string): void => {
@@ -94,6 +98,14 @@ export class VirtualPi {
     clearTimeout(late);
     this.#qemu = undefined;
     if (qemu.signalCode) throw new Error(`${this.options.name} was not off after ${limitMs / 1000} s`);
+  }
+
+  /** The test's shell in the machine that runs (`guestInitrd`). */
+  async guestShell(): Promise<Console> {
+    return openGuestShell(
+      this.#guestPath,
+      `${this.options.name}-${this.options.machine}-guest${this.#boots}`,
+    );
   }
 
   /** Pulls the network cable out or puts it back: the machine sees its link go and come. */
@@ -132,18 +144,25 @@ export class VirtualPi {
     return join(this.#outDir, "monitor");
   }
 
+  get #guestPath(): string {
+    return join(this.#outDir, "guest");
+  }
+
   #qemuCommand(files: StartedFiles): string[] {
-    const { machine, mac, memoryMib = 1024, cpus = 2, card } = this.options;
+    const { machine, mac, memoryMib = 1024, cpus = 2, card, guestInitrd } = this.options;
     const nic = machine === "raspi3b" ? "usb-net" : "virtio-net-pci";
-    const initramfs = files.initramfsPath ? ["-initrd", files.initramfsPath] : [];
+    const initrd = guestInitrd ?? files.initramfsPath;
+    const started =
+      guestInitrd === undefined ? files : { ...files, cmdline: `${files.cmdline} ${GUEST_CMDLINE}` };
     return [
       "qemu-system-aarch64",
       ...words("-display none -serial stdio -no-reboot"),
       ...monitorFlags(this.#monitorPath),
-      ...(machine === "raspi3b" ? raspi3b(files) : virt(files, cpus, memoryMib)),
+      ...(machine === "raspi3b" ? raspi3b(files) : virt(started, cpus, memoryMib)),
       "-kernel",
       files.kernelPath,
-      ...initramfs,
+      ...(initrd ? ["-initrd", initrd] : []),
+      ...(guestInitrd === undefined ? [] : guestShellFlags(this.#guestPath)),
       ...(card === undefined ? [] : ["-drive", `if=sd,format=raw,file=${card}`]),
       ...words(`-netdev tap,id=lan,ifname=${this.#tap},script=no,downscript=no`),
       ...words(`-device ${nic},netdev=lan,mac=${mac}`),
