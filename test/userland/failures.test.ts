@@ -110,7 +110,9 @@ describeWith(["busybox"], "a failure is named, with what to do", () => {
     ["wget: error getting response", "http://10.0.0.2:8069 gave no answer (error getting response) - does"],
   ])("at the boot endpoint: %s", (error, words) => {
     shell.program("wget", `echo "${error}" >&2; exit 1`);
-    const { said } = shell.run("value_put cmdline pinetboot.server 10.0.0.2:8069; parameters_get");
+    const { said } = shell.run(
+      "report_start() { :; }; SERVER=10.0.0.2:8069; value_put cmdline pinetboot.server $SERVER; parameters_get",
+    );
     expect(said).toContain(`state=fail nobody says which disk to boot from: ${words}`);
   });
 
