@@ -12,7 +12,7 @@ import { RamDevice } from "../../src/iscsi-target/testing/ram-device.ts";
 import { type Served, serve, TARGET } from "../../src/iscsi-target/testing/serve.ts";
 import { Console } from "../boot/console.ts";
 import { bootLinux, LINUX_NEEDS, type LinuxProcess, linuxMachine } from "../iscsi/linux-initiator.ts";
-import { type CreatedSession, TestServer } from "../support/pinetboot.ts";
+import { type CreatedSession, CreatedSessionSchema, runProgram, TestServer } from "../support/pinetboot.ts";
 import { describeWith } from "../support/tools.ts";
 import { BadWire } from "./support/bad-wire.ts";
 import { killAndRestart, loopbackFlags, portOf } from "./support/disk.ts";
@@ -195,6 +195,50 @@ describeWith(LINUX_NEEDS, "Linux's initiator", () => {
       }
       expect(mutual.events.filter(({ kind }) => kind === "login")).toHaveLength(HASHES.length);
       expect(mutual.ends.filter((end) => end === "logout")).toHaveLength(HASHES.length);
+    },
+    STEP_MS * 4,
+  );
+
+  test(
+    "scsipub's quick start runs as it is written: curl with any key, then iscsiadm with what it answered",
+    async () => {
+      const ask = async (body: string): Promise<CreatedSession> => {
+        const { code, stdout } = await runProgram([
+          ...["curl", "-sf", "-X", "POST", "-H", "Authorization: Bearer a-key-of-scsipub"],
+          ...["-H", "Content-Type: application/json", "-d", body, `${server.ready.http}/api/sessions`],
+        ]);
+        expect(code).toBe(0);
+        return CreatedSessionSchema.parse(JSON.parse(stdout));
+      };
+      const sizes = [48, 24] as const;
+      const made = [
+        await ask(`{"image": "blank", "size": "${sizes[0]}M"}`),
+        await ask(`{"images": ["blank", {"image": "blank", "size": "${sizes[1]}M"}]}`),
+      ] as const;
+      for (const disk of made) {
+        const { iqn, chap_user, chap_secret } = disk;
+        const node = `iscsiadm -m node -T ${iqn} -p ${HOST_FROM_INSIDE}:${portOf(disk)}`;
+        await sh(`${node} -o new >/dev/null`);
+        await sh(`${node} -o update -n node.session.auth.authmethod -v CHAP`);
+        await sh(`${node} -o update -n node.session.auth.username -v ${chap_user}`);
+        await sh(`${node} -o update -n node.session.auth.password -v ${chap_secret}`);
+        await sh(`${node} --login >/dev/null`);
+        // In sectors of 512 bytes, one line a disk; the machine needs a moment to find them.
+        const found =
+          "cat /sys/class/iscsi_session/session$session/device/target*/*/block/*/size | sort -n | tr '\\n' ' '";
+        const wanted = iqn === made[0].iqn ? [sizes[0]] : [sizes[1], 4096];
+        await sh("newest >/dev/null");
+        const session = "session=$(ls /sys/class/iscsi_session | sed s/session// | sort -n | tail -n 1)";
+        const lines = wanted.map((mib) => String(mib * 2048)).join(" ");
+        await sh(
+          `${session}; i=0; until [ "$(${found})" = "${lines} " ] || [ $i = 100 ]; do i=$((i+1)); sleep 0.1; done`,
+        );
+        expect(await sh(`${session}; ${found}`)).toBe(lines);
+        await sh(
+          "disk=$(newest) && dd if=/run/file of=/dev/${disk%% *} bs=64k count=4 oflag=direct 2>/dev/null",
+        );
+        await sh(`${node} --logout >/dev/null`);
+      }
     },
     STEP_MS * 4,
   );
