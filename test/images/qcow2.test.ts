@@ -91,7 +91,8 @@ describeWith(["qemu-img"], "a qcow2 file", () => {
     ],
     [
       "that is encrypted",
-      "qemu-img create -q -f qcow2 --object secret,id=s,data=x -o encrypt.format=luks,encrypt.key-secret=s case.qcow2 1M",
+      // As its header says; qemu-img's own LUKS measures the processor first, and gives up on a busy one.
+      String.raw`cp plain.qcow2 case.qcow2; printf '\0\0\0\2' | dd of=case.qcow2 bs=1 seek=32 conv=notrunc status=none`,
       "encrypted",
     ],
     ["of the first version", "qemu-img create -q -f qcow case.qcow2 1M", "version 1"],
