@@ -1,7 +1,7 @@
 /** `pinetboot pi wait` */
 import { closeSync, openSync, writeSync } from "node:fs";
 import { buildCommand } from "@stricli/core";
-import { ApplianceError, parseDuration, wordsOf } from "../../appliance/index.ts";
+import { ApplianceError, BOOT_STAGES, parseDuration, wordsOf } from "../../appliance/index.ts";
 import { withServer } from "../backend.ts";
 import { type CommonFlags, commonFlags, text } from "../flags.ts";
 import { printJson } from "../output.ts";
@@ -35,6 +35,7 @@ export const wait = buildCommand({
       until: {
         kind: "parsed",
         parse: parseUntil,
+        proposeCompletions: (partial: string) => BOOT_STAGES.filter((stage) => stage.startsWith(partial)),
         brief: UNTIL_WORDS,
         placeholder: "what",
         default: "handover",
