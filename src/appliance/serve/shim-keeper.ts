@@ -18,7 +18,7 @@ import { formatDuration } from "../durations.ts";
 const BUILD_NICENESS = 15;
 /** While there is none and nobody builds here, someone else may: looking costs one stat. */
 const LOOK_AGAIN_MS = 5_000;
-/** A build of ten minutes is told by its steps, and within one by every twentieth of the whole. */
+/** A long build is told by its steps, and within one by every twentieth of the whole. */
 const TELL_EVERY_FRACTION = 0.05;
 
 /** What the child says, one JSON document a line: the progress of `pinetboot shim build --progress json`. */

@@ -48,7 +48,7 @@ const build = buildCommand({
   docs: {
     brief: "Build the boot shim, or find that it is there",
     fullDescription:
-      "About ten minutes on two cores the first time; cached by the hash of what it is made from.\n\n" +
+      "Some twenty minutes on two idle cores the first time; cached by the hash of what it is made from.\n\n" +
       "Example:\n  pinetboot shim build",
   },
   parameters: {
@@ -129,11 +129,14 @@ const info = buildCommand({
       return;
     }
     console.log(summary(bundle));
-    for (const { path, sizeBytes } of bundle.manifest.files)
-      console.log(`  ${formatSize(sizeBytes).padStart(10)}  ${path}`);
-    console.log("Made from:");
-    for (const source of bundle.manifest.sources)
+    for (const { path, sizeBytes, sha256 } of bundle.manifest.files)
+      console.log(`  ${formatSize(sizeBytes).padStart(10)}  ${sha256}  ${path}`);
+    console.log("Made from these packages of Debian, with the sha256 of what was downloaded:");
+    for (const source of bundle.manifest.sources) {
       console.log(`  ${source.package} ${source.version} (${source.suite}, ${source.licence})`);
+      for (const [file, sha256] of Object.entries(source.files)) console.log(`    ${sha256}  ${file}`);
+    }
+    console.log(SOURCE_WORDS);
   },
 });
 
@@ -158,6 +161,12 @@ const extract = buildCommand({
     else console.log(`${files.length} files are in ${target}`);
   },
 });
+
+/** What the GPL asks for: where the source of what is in the bundle is had. */
+const SOURCE_WORDS = `The corresponding source of each: "apt-get source PACKAGE=VERSION" with a deb-src line of its suite, or Debian's
+snapshot archive when the suite has a newer one; linux-source is the kernel's source itself. Patches, configuration,
+programs of our own and the script that builds all of it: src/shim of pinetboot's repository. The packages
+raspi-firmware and firmware-brcm80211 are binaries without source; the licence texts lie in the bundle.`;
 
 /** Word of --wpa-supplicant for the shim that everybody may have. */
 const NO_WIFI_FILE = "none";
