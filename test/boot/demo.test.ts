@@ -121,7 +121,8 @@ describeWith(
           }
           expect(await demo.exited).toBe(0);
           expect(said).toContain("The virtual Pi is off.");
-          expect(readdirSync(own)).toEqual(["pinetboot"]);
+          // Bun keeps what it makes of sources there, for a program that runs from them.
+          expect(readdirSync(own).filter((name) => name !== "bun")).toEqual(["pinetboot"]);
         } finally {
           folder.dispose();
         }

@@ -1,5 +1,5 @@
 /** Real Debians for arm64, stand-ins for Raspberry Pi OS and Alpine; a GPT disk each. */
-import { appendFile, chmod, mkdir, symlink } from "node:fs/promises";
+import { appendFile, chmod, mkdir, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { run } from "../../src/shim/support/run.ts";
 import { cachedImage } from "./cache.ts";
@@ -8,6 +8,9 @@ import { BASE_INPUTS, SYSVINIT_FILES, unpackDebianBase } from "./debian-base.ts"
 import { type Flavour, type FlavourRow, FLAVOURS, MANAGERS_ENABLED } from "./debian-flavours.ts";
 import { makeDiskImage, partitionIds } from "./disk-image.ts";
 import { ROOT_PASSWORD_HASH } from "./password.ts";
+
+/** What mmdebstrap copies from the machine that it runs on. */
+const OF_THE_MAKER = ["etc/resolv.conf"];
 
 const IDS = partitionIds("gpt");
 const SIZES = { bootMib: 64, rootMib: 768 } as const;
@@ -55,7 +58,11 @@ const DISABLE_MANAGERS = `rm -f ${MANAGERS_ENABLED.join(" ")}`;
  */
 export async function debianRoot(flavour: Flavour = "networkd"): Promise<string> {
   const row: FlavourRow = FLAVOURS[flavour];
-  const texts = [JSON.stringify([row, SIZES, MASKED, FSTAB, BOOT_FILES]), countWrites, ROOT_PASSWORD_HASH];
+  const texts = [
+    JSON.stringify([row, SIZES, MASKED, FSTAB, BOOT_FILES, OF_THE_MAKER]),
+    countWrites,
+    ROOT_PASSWORD_HASH,
+  ];
   return cachedImage({
     name: `debian-${flavour}.img`,
     inputs: [...BASE_INPUTS, ...texts, PATIENT_SYSTEMD, ENABLE_UNIT, USE_SYSVINIT, DISABLE_MANAGERS],
@@ -75,6 +82,7 @@ async function customize(rootFiles: string, { init, services, files }: FlavourRo
   const shell = (script: string, ...words: string[]): Promise<string> =>
     run(["sh", "-c", script, "sh", ...words], { cwd: rootFiles });
   await mkdir(inRoot("boot/firmware"), { recursive: true });
+  for (const path of OF_THE_MAKER) await rm(inRoot(path), { force: true });
   await writeFiles(rootFiles, {
     "etc/fstab": FSTAB,
     "etc/hostname": "debian-root\n",
