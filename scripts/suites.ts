@@ -84,7 +84,7 @@ export const SUITES: readonly Suite[] = [
   {
     name: "shim",
     about: "the shim's parts and its tree under other people's servers",
-    steps: [tests("test/shim", "test/userland")],
+    steps: [tests("test/shim", "test/userland", "test/screen")],
   },
   {
     name: "boot",

@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { dirname, join, relative, resolve } from "node:path";
 import { Glob } from "bun";
+import { SUITES } from "../scripts/suites.ts";
 
 const root = resolve(import.meta.dir, "..");
 
@@ -74,4 +75,13 @@ test("the protocol packages are reached by their names and public index alone", 
     ({ to, floor }) => ["dhcp", "tftp", "iscsi-target"].includes(to) && floor !== to,
   );
   expect(deep).toEqual([]);
+});
+
+test("every test of the repository is run by a suite", async () => {
+  const paths = SUITES.flatMap(({ steps }) => steps.flatMap((step) => ("paths" in step ? step.paths : [])));
+  const files = [...new Glob("{src,test,scripts,bench}/**/*.test.{ts,tsx}").scanSync(root)];
+  expect(files.length).toBeGreaterThan(100);
+  expect(files.filter((file) => !paths.some((path) => file === path || file.startsWith(`${path}/`)))).toEqual(
+    [],
+  );
 });
