@@ -18,6 +18,9 @@ Bun.serve({
       console.log(await request.text());
       return new Response(null, { status: 204 });
     }
+    // The console, the bootloader's state, the module pack: told, and asked for, as it comes; no question for a disk.
+    if (pathname !== "/v1/parameters")
+      return new Response(null, { status: request.method === "POST" ? 204 : 404 });
     const answer = answers[Math.min(questions++, answers.length - 1)] ?? "";
     const status = /^http (\d+)$/.exec(answer)?.[1];
     if (status !== undefined) return new Response("not found\n", { status: Number(status) });
