@@ -286,7 +286,9 @@ function lastNumber(console: Console): number {
 
 /** Transactions of any other client than the firmware's and the shim's: those of a root's own manager. */
 function strangers(said: string): string[] {
-  const known = new Set([...said.matchAll(/ (\d+) vendor class: (?:pinetboot|PXEClient)/g)].map(([, id]) => id));
+  const known = new Set(
+    [...said.matchAll(/ (\d+) vendor class: (?:pinetboot|PXEClient)/g)].map(([, id]) => id),
+  );
   const asked = [...said.matchAll(/ (\d+) (DHCP(?:DISCOVER|REQUEST)\(eth0\).*)/g)];
   return asked.flatMap(([, id, line = ""]) => (known.has(id) ? [] : [line]));
 }
