@@ -1,8 +1,9 @@
 /**
- * The whole system of the demo's Pi: one program of some hundred bytes. It greets on the console, and writes a block to its
- * disk every second, so that a person sees throughput; it never ends.
+ * The whole system of the demo's Pi: one program of some hundred bytes. It greets in the kernel's log, which the console
+ * shows and the server hears, and writes a block to its disk every second, so that a person sees throughput; it never ends.
  *
- *   write(1, greeting)    fd = openat(AT_FDCWD, "/heartbeat", O_WRONLY|O_CREAT|O_SYNC, 0644)
+ *   write(openat(AT_FDCWD, "/dev/kmsg", O_WRONLY), greeting)
+ *   fd = openat(AT_FDCWD, "/heartbeat", O_WRONLY|O_CREAT|O_SYNC, 0644)
  *   again: pwrite64(fd, this program, 4096, 0)    nanosleep(1 s)    goto again
  */
 
@@ -12,11 +13,14 @@ const SEGMENT_BYTES = 56;
 const CODE_AT = HEADER_BYTES + SEGMENT_BYTES;
 const BLOCK_BYTES = 4096;
 const GREETING =
-  "\nThis is the demo's Raspberry Pi. Its disk is on the computer that serves it; every second it writes a block.\n";
+  "This is the demo's Raspberry Pi. Its disk is on the computer that serves it; every second it writes a block.\n";
+const LOG = "/dev/kmsg\0";
+const HEARTBEAT = "/heartbeat\0";
 
 /** Linux's numbers on arm64. */
 const SYSCALL = { openat: 56, write: 64, pwrite64: 68, nanosleep: 101 } as const;
 const AT_FDCWD = -100;
+const WRITE_ONLY = 0o1;
 /** O_WRONLY | O_CREAT | O_SYNC */
 const OPEN_FLAGS = 0o1 | 0o100 | 0o4010000;
 const FILE_MODE = 0o644;
@@ -42,10 +46,14 @@ const wide = (register: number, value: number): number[] => [
 /** The program as a static ELF for arm64, at least as long as the block that it writes. */
 export function rootProgram(): Uint8Array {
   const greeting = Buffer.from(GREETING);
-  const path = Buffer.from("/heartbeat\0");
-  const code = (data: { greeting: number; path: number; time: number }): number[] => {
+  const words = Buffer.concat([greeting, Buffer.from(LOG), Buffer.from(HEARTBEAT)]);
+  const code = (data: { greeting: number; log: number; path: number; time: number }): number[] => {
     const begin = [
-      movz(0, 1),
+      movn(0, ~AT_FDCWD),
+      ...wide(1, data.log),
+      movz(2, WRITE_ONLY),
+      movz(8, SYSCALL.openat),
+      SVC,
       ...wide(1, data.greeting),
       movz(2, greeting.length),
       movz(8, SYSCALL.write),
@@ -73,20 +81,20 @@ export function rootProgram(): Uint8Array {
     // b: as many instructions back, in 26 bits.
     return [...begin, ...again, (0x14000000 | (-again.length & 0x3ffffff)) >>> 0];
   };
-  const codeBytes = code({ greeting: 0, path: 0, time: 0 }).length * 4;
+  const codeBytes = code({ greeting: 0, log: 0, path: 0, time: 0 }).length * 4;
   const timeAt = CODE_AT + codeBytes + ((CODE_AT + codeBytes) % 8);
   const greetingAt = timeAt + 16;
   const at = {
     time: LOAD_AT + timeAt,
     greeting: LOAD_AT + greetingAt,
-    path: LOAD_AT + greetingAt + greeting.length,
+    log: LOAD_AT + greetingAt + greeting.length,
+    path: LOAD_AT + greetingAt + greeting.length + LOG.length,
   };
   const program = Buffer.alloc(BLOCK_BYTES);
   program.set(header(), 0);
   for (const [index, word] of code(at).entries()) program.writeUInt32LE(word, CODE_AT + 4 * index);
   program.writeBigUInt64LE(1n, timeAt);
-  program.set(greeting, greetingAt);
-  program.set(path, greetingAt + greeting.length);
+  program.set(words, greetingAt);
   return program;
 }
 

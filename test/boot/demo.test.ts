@@ -46,8 +46,10 @@ describeWith(["qemu-system-aarch64", "mke2fs"], "the demo", () => {
         const written = async (): Promise<string> => (await server.cli("session", "list", "--json")).stdout;
         for (let text = await written(); !WRITES.test(text); text = await written()) await Bun.sleep(200);
         // From the kernel's first line on, and also what it says after the Pi's own system has taken over.
-        const console = await fetch(`${server.ready.http}/api/pis/${KEY}/console?after=0`);
-        await sseFrame(console, ({ data }) => data.includes("Linux version"));
+        for (const words of ["Linux version", "This is the demo's Raspberry Pi."]) {
+          const console = await fetch(`${server.ready.http}/api/pis/${KEY}/console?after=0`);
+          await sseFrame(console, ({ data }) => data.includes(words));
+        }
         demo.kill("SIGINT");
         expect(await demo.exited).toBe(0);
         expect(await said).toContain("The virtual Pi is off.");
