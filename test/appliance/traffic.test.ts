@@ -80,11 +80,19 @@ describeWith(["qemu-io"], "while a disk is used", () => {
       const isLogin = ({ stage, state, detail }: { stage: string; state: string; detail: string }) =>
         stage === "login" && state === "ok" && detail.includes(session.id);
       await server.step(() => server.steps.filter(isLogin).length === 2);
+      const loggedInAt = server.steps.findLastIndex(isLogin);
       const { initiators } = await sessionOf(session.id);
       expect(initiators).toMatchObject([{ address: "127.0.0.1" }]);
       const after = await server.json(SessionSchema, "session", "disconnect", session.id);
       expect(after.iqn).toBe(session.iqn);
       await server.step(({ detail }) => detail === `127.0.0.1 was disconnected from session ${session.id}`);
+      // The word of the target itself: it asked for the logout, or ended the connection.
+      const ends = ["127.0.0.1 logged out of", "The connection of 127.0.0.1 to"].map(
+        (end) => `${end} session ${session.id}`,
+      );
+      await server.step(
+        (step) => server.steps.indexOf(step) > loggedInAt && ends.some((end) => step.detail.startsWith(end)),
+      );
     } finally {
       holder.kill("SIGKILL");
       await holder.exited;
