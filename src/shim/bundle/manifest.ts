@@ -34,7 +34,6 @@ const Manifest = z.strictObject({
 
 export type Manifest = z.infer<typeof Manifest>;
 export type ManifestFile = z.infer<typeof File>;
-export type ManifestSource = z.infer<typeof Source>;
 
 /** Parses manifest.json; throws a ZodError that names what is wrong. */
 export function parseManifest(text: string): Manifest {

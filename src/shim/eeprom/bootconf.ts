@@ -9,8 +9,6 @@ import { ShimError } from "../support/shim-error.ts";
 export const SD_THEN_NETWORK = "0xf21";
 /** Nibbles as Raspberry Pi documents them; `e` stops and `f` begins again. */
 const BOOT_ORDER = /^0x[0-7ef]{1,8}$/i;
-/** A 2 behind which, read from the right, nothing has stopped yet. */
-const NETWORK_REACHED = /^0x[0-9a-f]{0,7}2[^ef]{0,7}$/i;
 
 /** The bootloader's own limit for NETCONSOLE. */
 export const NETCONSOLE_MAX_CHARS = 32;
@@ -34,11 +32,6 @@ export function bootconfSet(text: string, key: string, value: string | undefined
   }
   const whole = text === "" || text.endsWith("\n") ? text : `${text}\n`;
   return `${whole}${endsInSection(lines) ? "[all]\n" : ""}${key}=${value}\n`;
-}
-
-/** Whether a Pi with that order tries the network at all. An absent order is the factory's, which does not. */
-export function triesNetwork(order: string | undefined): boolean {
-  return NETWORK_REACHED.test(order ?? "");
 }
 
 /** Throws ShimError "bad-eeprom" for an order that the bootloader does not know, or that leads nowhere. */

@@ -11,7 +11,6 @@ import {
   checkBootOrder,
   NETCONSOLE_MAX_CHARS,
   netconsoleFrom,
-  triesNetwork,
 } from "./bootconf.ts";
 import { EepromImage, FILE_MAX_BYTES } from "./eeprom-image.ts";
 import { firmwareFor, readFirmwareFolder } from "./firmware-folder.ts";
@@ -136,20 +135,6 @@ describe("the bootloader's settings", () => {
         expect(bootconfGet(bootconfSet(after, "K", undefined), "K")).toBeUndefined();
       }),
     );
-  });
-
-  test.each([
-    ["0xf21", true],
-    ["0xf241", true],
-    ["0x2", true],
-    ["0xf41", false],
-    ["0x2f1", false],
-    ["0x2e1", false],
-    ["0xF21", true],
-    ["21", false],
-    [undefined, false],
-  ] as const)("say with BOOT_ORDER %p whether the network is tried: %p", (order, tries) => {
-    expect(triesNetwork(order)).toBe(tries);
   });
 
   test("take no order that the bootloader would not know", () => {
