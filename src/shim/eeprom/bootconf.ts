@@ -34,7 +34,7 @@ export function bootconfSet(text: string, key: string, value: string | undefined
   return `${whole}${endsInSection(lines) ? "[all]\n" : ""}${key}=${value}\n`;
 }
 
-/** Throws ShimError "bad-eeprom" for an order that the bootloader does not know, or that leads nowhere. */
+/** Throws ShimError "bad-eeprom" for an order that the bootloader does not know. */
 export function checkBootOrder(order: string): void {
   if (!BOOT_ORDER.test(order))
     throw new ShimError(
