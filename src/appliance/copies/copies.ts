@@ -46,6 +46,13 @@ export interface ExportRequest {
 
 type Progress = (progress: ExportProgress) => void;
 
+/** What is done with a disk's files, the topmost last. */
+type ChainWork = (
+  chain: readonly ChainLink[],
+  signal: AbortSignal,
+  onProgress: Progress,
+) => ReturnType<CopyOrder["work"]>;
+
 export class Copies {
   readonly #parts: CopiesParts;
 
@@ -195,11 +202,7 @@ export class Copies {
     session: SessionRecord,
     lun: SessionLun,
     choice: DiskChoice,
-    work: (
-      chain: readonly ChainLink[],
-      signal: AbortSignal,
-      onProgress: Progress,
-    ) => ReturnType<CopyOrder["work"]>,
+    work: ChainWork,
   ): CopyJob {
     return this.#parts.jobs.start(this.#order(kind, session, lun, choice, work));
   }
@@ -209,11 +212,7 @@ export class Copies {
     session: SessionRecord,
     lun: SessionLun,
     choice: DiskChoice,
-    work: (
-      chain: readonly ChainLink[],
-      signal: AbortSignal,
-      onProgress: Progress,
-    ) => ReturnType<CopyOrder["work"]>,
+    work: ChainWork,
   ): CopyOrder {
     const { sessions, disks, folder } = this.#parts;
     const disk = session.luns.length === 1 ? "" : `, disk ${lun.lun}`;

@@ -84,6 +84,14 @@ afterEach(async () => {
   rmSync(root, { recursive: true });
 });
 
+const BLANK_CHOICE = {
+  image: "blank",
+  mode: "pivot",
+  variant: "ethernet",
+  persistent: true,
+  readOnly: false,
+} as const;
+
 test("the initiator that used a disk when the power went is kept out, told why, and seen", async () => {
   const after = await afterPowerLoss(computer, session);
   expect(await refusal(after.sessions.enter(session, ONE))).toMatchObject(FENCED);
@@ -170,14 +178,7 @@ test("a person's word lets it in again, over a restart too", async () => {
 });
 
 test("a Pi is let in by a new boot, on all its sessions, and not by the same one", async () => {
-  const choice = {
-    image: "blank",
-    mode: "pivot",
-    variant: "ethernet",
-    persistent: true,
-    readOnly: false,
-  } as const;
-  const ofPi = await computer.sessions.forPi(PI, choice);
+  const ofPi = await computer.sessions.forPi(PI, BLANK_CHOICE);
   await computer.sessions.noteBoot(ofPi.id, "boot-1");
   await computer.sessions.enter(ofPi, ONE);
   const after = await afterPowerLoss(computer, ofPi, session);
@@ -191,14 +192,7 @@ test("a Pi is let in by a new boot, on all its sessions, and not by the same one
 });
 
 test("a Pi that is given another image in the same boot stays kept out of the old one", async () => {
-  const choice = {
-    image: "blank",
-    mode: "pivot",
-    variant: "ethernet",
-    persistent: true,
-    readOnly: false,
-  } as const;
-  const old = await computer.sessions.forPi(PI, choice);
+  const old = await computer.sessions.forPi(PI, BLANK_CHOICE);
   await computer.sessions.noteBoot(old.id, "boot-1");
   await computer.sessions.enter(old, ONE);
   const after = await afterPowerLoss(computer, old);
