@@ -1,11 +1,11 @@
 /**
  * Which suites run side by side. Most of a suite's time is spent waiting (for QEMU, for a lease, for a time limit),
- * so two of them share two cores well; one that uses every core by itself runs alone.
+ * so three of them share two cores well; one that uses every core by itself runs alone.
  */
 import type { Suite } from "./suites.ts";
 
-/** More than two and the time limits inside the tests start to tell the load of the machine, not a fault. */
-const LANES = 2;
+/** More than three and the time limits inside the tests start to tell the load of the machine, not a fault. */
+const LANES = 3;
 
 /**
  * Runs the suites in their order, at most LANES at a time, and resolves when the last has ended. A suite with `alone`

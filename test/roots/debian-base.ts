@@ -1,6 +1,9 @@
 /** The files of a Debian for arm64 with every init and network manager that the roots need, as a tar in the cache. */
 import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { cacheFolder } from "../../src/shim/cache.ts";
 import { findKeyring, findMirror } from "../../src/shim/debian/mirror.ts";
+import { takeFileLock } from "../../src/shim/support/file-lock.ts";
 import { run } from "../../src/shim/support/run.ts";
 import { cachedImage } from "./cache.ts";
 
@@ -77,7 +80,12 @@ async function debootstrap(archive: string): Promise<void> {
   await runArm64(["mmdebstrap", ...flags, SUITE, archive, source]);
 }
 
-/** Runs a command whose children are programs for arm64. Two at the same time would take each other's registration. */
+/** Runs a command whose children are programs for arm64, one at a time: a second would lose the first one's registration. */
 export async function runArm64(command: readonly string[]): Promise<void> {
-  await run(["unshare", "--mount", "sh", "-c", WITH_ARM64, "sh", ...command]);
+  const lock = await takeFileLock(join(cacheFolder(), "test", "arm64-programs.lock"));
+  try {
+    await run(["unshare", "--mount", "sh", "-c", WITH_ARM64, "sh", ...command]);
+  } finally {
+    await lock.release();
+  }
 }

@@ -5,15 +5,15 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { debianRoot, type Flavour, ROOT_PASSWORD } from "../roots/index.ts";
+import { debianRoot, type Flavour, ROOT_PASSWORD } from "./index.ts";
 import type { Host } from "../sim/net/lab.ts";
 import { describeWith } from "../support/tools.ts";
-import type { Console } from "./console.ts";
-import { type Lan, makeLan } from "./lan.ts";
-import { BOOT_TEST_NEEDS, BOOT_TOOLS_TIMEOUT_MS, ensureBootShim } from "./needs.ts";
-import { checkRootFilesystem } from "./overlay-check.ts";
-import { type Dnsmasq, startDnsmasq } from "./router.ts";
-import type { VirtualPi } from "./virtual-pi.ts";
+import type { Console } from "../boot/console.ts";
+import { type Lan, makeLan } from "../boot/lan.ts";
+import { BOOT_TEST_NEEDS, BOOT_TOOLS_TIMEOUT_MS, ensureBootShim } from "../boot/needs.ts";
+import { checkRootFilesystem } from "../boot/overlay-check.ts";
+import { type Dnsmasq, startDnsmasq } from "../boot/router.ts";
+import type { VirtualPi } from "../boot/virtual-pi.ts";
 
 const IS_LONG = process.env["PINETBOOT_LONG"] === "1";
 
