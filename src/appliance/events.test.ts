@@ -21,6 +21,8 @@ test("only the latest are kept", () => {
   for (let index = 0; index < EVENTS_KEPT + 10; index++) log.emit({ ...step, detail: String(index) });
   expect(log.since()).toHaveLength(EVENTS_KEPT);
   expect(log.since()[0]?.detail).toBe("10");
+  // What has left the ring has happened all the same.
+  expect(log.counts()).toEqual([{ stage: "login", state: "ok", count: EVENTS_KEPT + 10 }]);
 });
 
 test("listeners hear everything until they stop", () => {

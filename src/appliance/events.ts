@@ -35,11 +35,19 @@ export const EVENTS_KEPT = 4096;
 /** Part of the text comes from the network (reports, file names): a line on a screen, no more. */
 export const DETAIL_MAX_CHARS = 400;
 
+/** How often something happened since the server's start. */
+export interface EventCount {
+  readonly stage: Stage;
+  readonly state: StageState;
+  readonly count: number;
+}
+
 export type EventListener = (event: ApplianceEvent) => void;
 
 export class EventLog {
   readonly #ring: ApplianceEvent[] = [];
   readonly #listeners = new Set<EventListener>();
+  readonly #counts = new Map<string, EventCount>();
   readonly #now: () => number;
   #nextId: number;
 
@@ -63,6 +71,9 @@ export class EventLog {
     };
     this.#ring.push(recorded);
     if (this.#ring.length > EVENTS_KEPT) this.#ring.shift();
+    const { stage, state } = recorded;
+    const kind = `${stage} ${state}`;
+    this.#counts.set(kind, { stage, state, count: (this.#counts.get(kind)?.count ?? 0) + 1 });
     for (const listener of this.#listeners) listener(recorded);
     return recorded;
   }
@@ -71,6 +82,11 @@ export class EventLog {
   since(id?: number): readonly ApplianceEvent[] {
     if (id === undefined) return [...this.#ring];
     return this.#ring.filter((event) => event.id > id);
+  }
+
+  /** How often each stage was in each state, those that have left the ring included. */
+  counts(): readonly EventCount[] {
+    return [...this.#counts.values()];
   }
 
   /** The latest event of a Pi, or undefined. */

@@ -13,6 +13,7 @@ export { type ByteRange, type Download, DOWNLOAD_FORMATS, type DownloadFormat } 
 export { EXPORT_FORMATS } from "./copies/copies.ts";
 export { COPY_KINDS, type CopyJob } from "./copies/jobs.ts";
 export type { Collected } from "./storage/collect.ts";
+export { hostSpace } from "./storage/host-space.ts";
 export type { StorageUsage } from "./storage/usage.ts";
 export { ApplianceError, ERROR_CODES, errnoOf, type ErrorCode, wordsOf } from "./errors.ts";
 export { toApplianceError } from "./errors-of-floors.ts";

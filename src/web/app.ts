@@ -17,6 +17,7 @@ import { eepromRoutes } from "./routes/eeprom.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { importRoutes } from "./routes/imports.ts";
+import { metricsRoutes } from "./routes/metrics.ts";
 import { pageRoutes } from "./routes/page.ts";
 import { piActionRoutes } from "./routes/pi-actions.ts";
 import { piRoutes } from "./routes/pis.ts";
@@ -66,6 +67,7 @@ export function createApi(
     "/",
     referenceRoutes(() => app.getOpenAPI31Document(description)),
   );
+  app.route("/", metricsRoutes(context));
   app.route("/", pageRoutes());
   app.notFound((c) =>
     problem(c, 404, {

@@ -66,6 +66,15 @@ describeWith(["qemu-io"], "while a disk is used", () => {
     const { traffic } = await sessionOf(session.id);
     expect(traffic).toMatchObject({ written_bytes: WRITTEN, written_bytes_per_second: 0 });
     expect(traffic.read_bytes).toBeGreaterThanOrEqual(2 ** 20);
+    // What a Prometheus server reads says the same.
+    const metrics = await fetch(`${server.ready.http}/metrics`);
+    expect(metrics.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
+    const text = await metrics.text();
+    expect(text).toContain(`pinetboot_session_written_bytes_total{session="${session.id}"} ${WRITTEN}\n`);
+    expect(text).toContain(
+      `pinetboot_session_read_bytes_total{session="${session.id}"} ${traffic.read_bytes}\n`,
+    );
+    expect(text).toMatch(/^pinetboot_events_total\{stage="login",state="ok"\} [1-9]/m);
   });
 
   test("disconnect ends the login and keeps the session with what was written", async () => {
