@@ -28,6 +28,7 @@ import { type StorageUsage, storageUsage } from "./storage/usage.ts";
 import { takeFolderLock } from "./state/folder-lock.ts";
 import { folderPaths } from "./state/folder.ts";
 import { giveToCaller, makeFolder } from "./system/caller.ts";
+import { UnansweredLog } from "./unanswered.ts";
 
 export interface Appliance {
   readonly dataFolder: string;
@@ -37,6 +38,8 @@ export interface Appliance {
   readonly orders: PiOrders;
   /** Questions of shims that are held until something changes. */
   readonly waiting: WaitingRoom;
+  /** Who asked something and got nothing. */
+  readonly unanswered: UnansweredLog;
   readonly library: ImageLibrary;
   readonly sessions: SessionService;
   readonly life: SessionLife;
@@ -134,6 +137,7 @@ export async function openAppliance({ dataFolder, purpose }: ApplianceOptions): 
       consoles,
       orders,
       waiting,
+      unanswered: new UnansweredLog(),
       library,
       sessions,
       life,

@@ -6,6 +6,7 @@ export { type Customisation, type CustomiseRequest, checkCustomisation } from ".
 export { ADOPT_POLICIES, type AdoptPolicy } from "./decide.ts";
 export { examine } from "./doctor/doctor.ts";
 export { FINDING_LEVELS } from "./doctor/finding.ts";
+export { type SeenInterface, seenInterfaces, servedPorts } from "./doctor/network.ts";
 export { formatDuration, parseDuration } from "./durations.ts";
 export { OFFER_STATES } from "./eeprom/record.ts";
 export type { EepromView } from "./eeprom/service.ts";
@@ -55,3 +56,4 @@ export {
   sudoCaller,
 } from "./system/caller.ts";
 export { dropPrivileges } from "./system/privileges.ts";
+export type { Unanswered } from "./unanswered.ts";

@@ -9,6 +9,8 @@ import type {
   ImageSchema,
   ImportSchema,
   JobSchema,
+  KeySchema,
+  NetworkSchema,
   PiSchema,
   ProblemSchema,
   SessionSchema,
@@ -25,6 +27,8 @@ export type Job = z.infer<typeof JobSchema>;
 export type Storage = z.infer<typeof StorageSchema>;
 export type Health = z.infer<typeof HealthSchema>;
 export type Finding = z.infer<typeof FindingSchema>;
+export type Network = z.infer<typeof NetworkSchema>;
+export type Key = z.infer<typeof KeySchema>;
 export type Traffic = Session["traffic"];
 export type BootEvent = z.infer<typeof EventSchema>;
 

@@ -6,6 +6,7 @@ export const VIEWS = [
   { path: "images", name: "Images" },
   { path: "disks", name: "Disks" },
   { path: "doctor", name: "Doctor" },
+  { path: "keys", name: "Keys" },
 ] as const;
 
 export type View = (typeof VIEWS)[number]["path"];

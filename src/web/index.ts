@@ -9,7 +9,6 @@ export {
   CatalogSchema,
   CreatedSessionSchema,
   EventSchema,
-  FindingSchema,
   HealthSchema,
   ImageInfoSchema,
   ImageSchema,
@@ -19,6 +18,7 @@ export {
   PiSchema,
   SessionSchema,
 } from "./schemas.ts";
+export { FindingSchema, NetworkSchema } from "./doctor-schemas.ts";
 export { SnapshotSchema } from "./session-schemas.ts";
 export { CustomiseSchema, CustomisedSchema } from "./customise-schemas.ts";
 export { type ApiServer, listenTcp, listenUnix } from "./server.ts";

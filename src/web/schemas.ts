@@ -5,7 +5,6 @@ import { Seconds, Size } from "./session-schemas.ts";
 import {
   BOOT_MODES,
   ERROR_CODES,
-  FINDING_LEVELS,
   FORMAT_CHOICES,
   GROUP_MAX_CHARS,
   LABEL_MAX_CHARS,
@@ -383,12 +382,3 @@ export const KeySchema = z
 export const CreatedKeySchema = KeySchema.extend({ key: z.string() }).openapi("CreatedKey");
 
 export const KeyLinkSchema = z.object({ path: z.string() }).openapi("KeyLink");
-
-export const FindingSchema = z
-  .object({
-    check: z.string(),
-    level: z.enum(FINDING_LEVELS),
-    detail: z.string(),
-    fix: z.string().nullable(),
-  })
-  .openapi("Finding");

@@ -194,6 +194,7 @@ test("the description of the API names every path and is version 3.1", async () 
     "get /api/jobs",
     "get /api/jobs/{id}",
     "get /api/keys",
+    "get /api/network",
     "get /api/pis",
     "get /api/pis/{id}/customise",
     "get /api/pis/{key}",

@@ -3,14 +3,15 @@ import { detectDhcpServers } from "dhcp4-ts";
 import type { Appliance } from "../appliance.ts";
 import { wordsOf } from "../errors.ts";
 import { localAddresses } from "../net/addresses.ts";
-import type { DhcpMode } from "../serve/dhcp.ts";
 import type { Serving } from "../serve/serving.ts";
 import { hostSpace } from "../storage/host-space.ts";
 import { checkDhcpServers, type Heard } from "./dhcp-servers.ts";
 import { type Finding, ok, problem, warning } from "./finding.ts";
-import { checkFirewall, readFirewall, type ServedPort } from "./firewall.ts";
+import { checkFirewall, readFirewall } from "./firewall.ts";
 import { checkClock, checkPower, checkSpace, readOnBattery } from "./host.ts";
+import { checkIgnored } from "./ignored.ts";
 import { checkLinks, type Link, readLinks } from "./links.ts";
+import { servedPorts } from "./network.ts";
 import { checkSilentPis, readNeighbours } from "./silent-pis.ts";
 
 /** dnsmasq pings an address for up to 3 s before it offers it. */
@@ -37,7 +38,8 @@ export async function examine(
     ...checkLinks(links, served),
     ...heard.findings,
     ...checkDhcpServers(mode, heard.heard),
-    ...checkFirewall(firewall, portsOf(serving, mode)),
+    ...checkFirewall(firewall, servedPorts(serving)),
+    ...checkIgnored(appliance.unanswered.all(), Date.now()),
     ...checkSilentPis(readNeighbours(), known),
     checkClock(Date.now()),
     checkSpace(appliance.dataFolder, space),
@@ -90,20 +92,4 @@ async function listen(
     }),
   );
   return { findings, heard: heard.flat() };
-}
-
-function portsOf(serving: Serving | undefined, mode: DhcpMode): ServedPort[] {
-  const ports: ServedPort[] = [];
-  if (mode !== "off")
-    ports.push(
-      { service: "DHCP", protocol: "udp", port: 67 },
-      { service: "PXE", protocol: "udp", port: 4011 },
-    );
-  const add = (service: string, protocol: "tcp" | "udp", port: number | undefined): void => {
-    if (port !== undefined) ports.push({ service, protocol, port });
-  };
-  add("TFTP", "udp", serving?.tftp?.port);
-  add("iSCSI", "tcp", serving?.iscsi?.port);
-  add("the boot endpoint", "tcp", serving?.report?.port);
-  return ports;
 }

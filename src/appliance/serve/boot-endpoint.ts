@@ -39,6 +39,7 @@ import {
   plainAddress,
 } from "../net/addresses.ts";
 import type { SessionService } from "../sessions/service.ts";
+import type { UnansweredLog } from "../unanswered.ts";
 
 /** Shorter than the time after which busybox's wget and the NATs of this world lose patience. */
 const HOLD_MS = 25_000;
@@ -59,6 +60,7 @@ export interface BootEndpointOptions {
   readonly director: Director;
   readonly sessions: SessionService;
   readonly events: EventLog;
+  readonly unanswered: UnansweredLog;
   readonly eeprom: EepromService;
   readonly waiting: WaitingRoom;
   /** The page as other machines see it; undefined while it is not served. */
@@ -92,8 +94,15 @@ export function startBootEndpoint(options: BootEndpointOptions): BootEndpoint {
       const remote = plainAddress(server.requestIP(request)?.address ?? "");
       const url = new URL(request.url);
       // A Pi's login is told here: only to the networks that the person chose.
-      if (options.interfaces.length > 0 && !addressFacing(remote, localAddresses(options.interfaces)))
+      if (options.interfaces.length > 0 && !addressFacing(remote, localAddresses(options.interfaces))) {
+        options.unanswered.note({
+          service: "boot endpoint",
+          who: remote,
+          reason: `it is on none of the networks of ${options.interfaces.join(", ")}`,
+          fix: "Serve its interface too: --interface NAME.",
+        });
         return new Response("not for this network\n", { status: 403 });
+      }
       if (request.method === "GET" && url.pathname === "/v1/parameters")
         return giveParameters(options, request, url, remote);
       if (request.method === "GET" && url.pathname.startsWith(MODULES))

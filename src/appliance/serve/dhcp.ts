@@ -6,6 +6,7 @@ import {
   type DhcpEvent,
   type DhcpInterface,
   type DhcpMessage,
+  readOption,
   RivalServerError,
 } from "dhcp4-ts";
 import { hostname as computerName } from "node:os";
@@ -19,6 +20,7 @@ import { identifyPi } from "../pi-identity.ts";
 import type { PiRegistry } from "../pis/registry.ts";
 import type { SessionService } from "../sessions/service.ts";
 import type { SqliteLeaseStore } from "../state/lease-store.ts";
+import type { UnansweredLog } from "../unanswered.ts";
 
 export const DHCP_MODES = ["proxy", "server", "off"] as const;
 export type DhcpMode = (typeof DHCP_MODES)[number];
@@ -35,6 +37,7 @@ export interface DhcpOptions {
   readonly pis: PiRegistry;
   readonly sessions: SessionService;
   readonly events: EventLog;
+  readonly unanswered: UnansweredLog;
   /** The iSCSI server's real port; undefined while it is not served. */
   readonly iscsiPort: () => number | undefined;
   /** The boot endpoint's real port; undefined while it is not served. */
@@ -49,6 +52,8 @@ export interface DhcpService {
 
 /** How long a client may keep an address of ours without asking again, in seconds. */
 const LEASE_S = 3600;
+/** How the doctor names it. */
+const DHCP_SERVICE = "DHCP";
 /** A Pi asks every few seconds: the same words about it are said once in this time. */
 const SAY_AGAIN_MS = 15_000;
 
@@ -82,9 +87,9 @@ async function start(options: DhcpOptions, onEvent: (event: DhcpEvent) => void):
         const endpoint = endpointFor(options, message, iface);
         if (endpoint) return { kind: "tell", options: endpoint };
         const found = answer(message, iface);
-        return found.kind === "boot"
-          ? { kind: "answer", ...found.answer }
-          : { kind: "ignore", reason: found.reason };
+        if (found.kind === "boot") return { kind: "answer", ...found.answer };
+        noteSilence(options, message, iface, found);
+        return { kind: "ignore", reason: found.reason };
       },
     });
     return { interfaces: () => namesOf(proxy.interfaces()), close: () => proxy.close() };
@@ -98,7 +103,10 @@ async function start(options: DhcpOptions, onEvent: (event: DhcpEvent) => void):
       decide(message, iface) {
         const found = answer(message, iface);
         // A Pi's firmware that we cannot boot yet must go on asking; whatever else is on the cable gets its address.
-        if (found.kind === "silence" && found.firmware) return { kind: "ignore", reason: found.reason };
+        if (found.kind === "silence" && found.firmware) {
+          noteSilence(options, message, iface, found);
+          return { kind: "ignore", reason: found.reason };
+        }
         const more = new Map([
           ...(diskOf(options, message, iface) ?? []),
           ...(endpointFor(options, message, iface) ?? []),
@@ -118,7 +126,33 @@ async function start(options: DhcpOptions, onEvent: (event: DhcpEvent) => void):
 
 type Answer =
   | { readonly kind: "boot"; readonly answer: { pxe: ReturnType<typeof piPxeAnswer>; delayMs: number } }
-  | { readonly kind: "silence"; readonly reason: string; readonly firmware: boolean };
+  | Silence;
+
+interface Silence {
+  readonly kind: "silence";
+  readonly reason: string;
+  readonly fix?: string;
+  /** It is a Pi's firmware, which we know and do not answer. */
+  readonly firmware: boolean;
+}
+
+/** Keeps who was left without an answer, for the doctor. */
+function noteSilence(
+  { unanswered }: Pick<DhcpOptions, "unanswered">,
+  message: DhcpMessage,
+  iface: DhcpInterface,
+  { reason, fix }: Silence,
+): void {
+  unanswered.note({
+    service: DHCP_SERVICE,
+    who: clientMac(message),
+    name: readOption(message.options, "hostName"),
+    vendor: readOption(message.options, "vendorClass"),
+    interface: iface.name,
+    reason,
+    fix,
+  });
+}
 
 function answerFor(
   { director, events }: DhcpOptions,
@@ -132,7 +166,7 @@ function answerFor(
   const { pi, plan } = director.direct({ serial, mac, model: model ?? modelOf(family) });
   if (plan.kind === "ignore") {
     teller.say(pi?.key ?? null, plan.reason, plan.fix);
-    return { kind: "silence", reason: plan.reason, firmware: true };
+    return { kind: "silence", reason: plan.reason, fix: plan.fix, firmware: true };
   }
   if (pi && teller.isNews(`${pi.key} start`))
     events.emit({ pi: pi.key, stage: "dhcp", state: "start", detail: `Asks on ${iface.name}` });
@@ -188,9 +222,10 @@ function modelOf(family: string): string | undefined {
   return digit === undefined ? undefined : `Raspberry Pi ${digit}`;
 }
 
-function follow({ events, pis }: DhcpOptions, event: DhcpEvent): void {
+function follow({ events, pis, unanswered }: DhcpOptions, event: DhcpEvent): void {
   switch (event.type) {
     case "answered": {
+      unanswered.answered(DHCP_SERVICE, event.message.mac);
       const pi = pis.byMac(event.message.mac);
       if (!pi) return;
       if (event.address !== "0.0.0.0") pis.see({ mac: event.message.mac, address: event.address });
@@ -240,6 +275,13 @@ function follow({ events, pis }: DhcpOptions, event: DhcpEvent): void {
       });
       return;
     case "range-full":
+      unanswered.note({
+        service: DHCP_SERVICE,
+        who: event.message.mac,
+        interface: event.interface,
+        reason: "no address is left for it",
+        fix: "Give a larger --dhcp-range.",
+      });
       events.emit({
         pi: pis.byMac(event.message.mac)?.key ?? null,
         stage: "dhcp",
@@ -263,8 +305,15 @@ function follow({ events, pis }: DhcpOptions, event: DhcpEvent): void {
         detail: `${event.address} on ${event.interface} is used by ${event.mac} without a lease; it is left out`,
       });
       return;
-    case "ignored":
     case "malformed":
+      unanswered.note({
+        service: DHCP_SERVICE,
+        who: event.from,
+        interface: event.interface,
+        reason: `it is no DHCP message: ${event.reason}`,
+      });
+      return;
+    case "ignored":
     case "lease":
       return;
   }

@@ -20,10 +20,13 @@ import { WatchedDisk } from "./watched-disk.ts";
 import type { LiveFeed } from "../live-feed.ts";
 import type { LiveConnections, SessionService } from "../sessions/service.ts";
 import { TrafficMeter } from "../sessions/traffic.ts";
+import type { UnansweredLog } from "../unanswered.ts";
 
 export const VENDOR = "PINETBT";
 const PRODUCT = "Netboot disk";
 const REVISION = "0.1";
+/** How the doctor names it. */
+const ISCSI_SERVICE = "iSCSI";
 
 /** An initiator that is refused asks again every few seconds, for days if need be: the same refusal is told so often. */
 const TELL_AGAIN_MS = 60_000;
@@ -39,6 +42,7 @@ export interface IscsiOptions {
   /** Where reservations of a session's disk are kept. */
   readonly reservations: (session: string, lun: number) => ReservationStore;
   readonly events: EventLog;
+  readonly unanswered: UnansweredLog;
   readonly feed: LiveFeed;
   /** Called when a connection has begun or ended. */
   readonly onChange: () => void;
@@ -178,12 +182,22 @@ function fixOf(
 }
 
 function tell(
-  { sessions, events }: Pick<IscsiOptions, "sessions" | "events">,
+  { sessions, events, unanswered }: Pick<IscsiOptions, "sessions" | "events" | "unanswered">,
   failures: RepeatFilter,
   event: IscsiEvent,
 ): void {
   if (event.kind === "login-failed") {
     const record = event.targetName === undefined ? undefined : sessions.byIqn(event.targetName);
+    const fix = fixOf(event, record, sessions);
+    unanswered.note({
+      service: ISCSI_SERVICE,
+      who: event.remoteAddress,
+      name: event.initiatorName,
+      reason: `it could not log in to ${event.targetName ?? "a target"}: ${event.reason}`,
+      fix:
+        fix ??
+        "Compare its target, user and secret with pinetboot session list; a new disk has a new secret.",
+    });
     const detail = `${event.remoteAddress} could not log in to ${event.targetName ?? "a target"}: ${event.reason}`;
     if (failures.isNew(detail))
       events.emit({
@@ -191,7 +205,7 @@ function tell(
         stage: "login",
         state: "fail",
         detail,
-        fix: fixOf(event, record, sessions),
+        fix,
       });
     return;
   }
@@ -201,6 +215,7 @@ function tell(
   const name = record ? `session ${record.id}` : targetName;
   switch (event.kind) {
     case "login":
+      unanswered.answered(ISCSI_SERVICE, remoteAddress);
       events.emit({
         pi,
         stage: "login",

@@ -51,7 +51,13 @@ export interface Endpoint {
 export interface Serving {
   readonly interfaces: readonly string[];
   readonly policy: BootPolicyOptions;
-  readonly dhcp: { readonly mode: DhcpMode; interfaces(): readonly string[] };
+  readonly dhcp: {
+    readonly mode: DhcpMode;
+    /** UDP; of the boot server, too. */
+    readonly port: number;
+    readonly pxePort: number;
+    interfaces(): readonly string[];
+  };
   /** Undefined for what could not listen or is off. */
   readonly iscsi: Endpoint | undefined;
   readonly tftp: Endpoint | undefined;
@@ -126,6 +132,7 @@ export async function startServing(appliance: Appliance, options: ServeOptions):
           sessions,
           reservations: (session, lun) => new SqliteReservations(appliance.database, session, lun),
           events,
+          unanswered: appliance.unanswered,
           feed: appliance.feed,
           onChange: () => waiting.call(),
         }),
@@ -141,6 +148,7 @@ export async function startServing(appliance: Appliance, options: ServeOptions):
           director,
           sessions,
           events,
+          unanswered: appliance.unanswered,
           eeprom: appliance.eeprom,
           waiting,
           orders: appliance.orders,
@@ -191,6 +199,7 @@ export async function startServing(appliance: Appliance, options: ServeOptions):
                 pis: registry,
                 sessions,
                 events,
+                unanswered: appliance.unanswered,
                 iscsiPort: () => iscsi?.port,
                 reportPort: () => report?.port,
               }),
@@ -223,7 +232,12 @@ export async function startServing(appliance: Appliance, options: ServeOptions):
     return {
       interfaces: options.interfaces,
       policy: options.policy,
-      dhcp: { mode: dhcp ? mode : "off", interfaces: () => dhcp?.interfaces() ?? [] },
+      dhcp: {
+        mode: dhcp ? mode : "off",
+        port: dhcpOptions.port,
+        pxePort: dhcpOptions.pxePort,
+        interfaces: () => dhcp?.interfaces() ?? [],
+      },
       iscsi: at(iscsi),
       tftp: at(tftp),
       report: at(report),

@@ -4,14 +4,15 @@ import { release, type } from "node:os";
 import { resolve } from "node:path";
 import { buildCommand } from "@stricli/core";
 import { z } from "zod";
-import { EventSchema, FindingSchema, HealthSchema } from "../../web/index.ts";
+import { EventSchema, FindingSchema, HealthSchema, NetworkSchema } from "../../web/index.ts";
 import { type Api, call, withApi } from "../backend.ts";
 import { type CommonFlags, commonFlags } from "../flags.ts";
-import { printJson } from "../output.ts";
+import { printJson, printTable } from "../output.ts";
 import { readEvents } from "../sse.ts";
 import { VERSION } from "../version.ts";
 
 type Finding = z.infer<typeof FindingSchema>;
+type Network = z.infer<typeof NetworkSchema>;
 
 const MARKS = { ok: "ok", warning: "!", problem: "!!" } as const;
 const COLOURS = { ok: 32, warning: 33, problem: 31 } as const;
@@ -22,7 +23,8 @@ export const doctorCommand = buildCommand({
   docs: {
     brief: "Look for what keeps Pis from coming up",
     fullDescription:
-      "Looks at links, other DHCP servers, ports, the firewall, silent Pis, the clock, space and power. Takes some seconds.\n" +
+      "Looks at links, other DHCP servers, ports, the firewall, silent Pis, the clock, space and power, and shows who asked\n" +
+      "the server and got no answer. Takes some seconds.\n" +
       "Ends with 1 when there is a problem. --report writes one file for a bug report; it holds no secret.\n\n" +
       "Example:\n  sudo pinetboot doctor",
   },
@@ -39,12 +41,16 @@ export const doctorCommand = buildCommand({
     },
   },
   async func(flags: CommonFlags & { readonly report?: string }) {
-    const { findings, report } = await withApi(flags, "doctor", async (api) => {
+    const { findings, network, report } = await withApi(flags, "doctor", async (api) => {
       const found = await call(api, "GET", "/api/doctor", { schema: z.array(FindingSchema) });
-      return { findings: found, report: flags.report && (await reportText(api, found)) };
+      const seen = await call(api, "GET", "/api/network", { schema: NetworkSchema });
+      return { findings: found, network: seen, report: flags.report && (await reportText(api, found, seen)) };
     });
     if (flags.json) printJson(findings);
-    else for (const finding of findings) console.log(findingText(finding));
+    else {
+      for (const finding of findings) console.log(findingText(finding));
+      printIgnored(network);
+    }
     if (flags.report !== undefined && report) {
       await writeFile(flags.report, report);
       if (!flags.json) console.log(`\nThe report is in ${flags.report}`);
@@ -62,7 +68,28 @@ function findingText({ check, level, detail, fix }: Finding): string {
   return `${head} ${check.padEnd(10)} ${detail}${fix === null ? "" : `\n              -> ${fix}`}`;
 }
 
-async function reportText(api: Api, findings: readonly Finding[]): Promise<string> {
+/** Who asked since the server started and got nothing; nothing when nobody did. */
+function printIgnored({ ignored }: Network): void {
+  if (ignored.length === 0) return;
+  console.log("\nAsked and got no answer:");
+  printTable(
+    ignored,
+    [
+      { title: "WHO", value: ({ who }) => who },
+      { title: "NAME", value: ({ name, vendor }) => name ?? vendor ?? "" },
+      {
+        title: "ASKED",
+        value: (one) => `${one.service}${one.interface === null ? "" : ` on ${one.interface}`}`,
+      },
+      { title: "TIMES", value: ({ times }) => String(times) },
+      { title: "LAST", value: ({ last_at }) => new Date(last_at).toTimeString().slice(0, 8) },
+      { title: "WHY NOT", value: ({ reason, fix }) => (fix === null ? reason : `${reason}. ${fix}`) },
+    ],
+    "",
+  );
+}
+
+async function reportText(api: Api, findings: readonly Finding[], network: Network): Promise<string> {
   const health = await call(api, "GET", "/api/health", { schema: HealthSchema });
   const document = {
     version: VERSION,
@@ -70,6 +97,7 @@ async function reportText(api: Api, findings: readonly Finding[]): Promise<strin
     at: new Date().toISOString(),
     health,
     findings,
+    network,
     events: api.beside ? await latestEvents(api) : [],
   };
   return `${JSON.stringify(document, null, 2)}\n`;

@@ -1,4 +1,5 @@
 import { useState } from "preact/hooks";
+import { copyText } from "./copy-text.ts";
 
 const SAID_FOR_MS = 1_500;
 
@@ -12,18 +13,17 @@ export function CopyField({
   value: string;
   lines?: boolean;
 }) {
-  const [copied, setCopied] = useState(false);
+  const [said, setSaid] = useState("Copy");
   const copy = async (): Promise<void> => {
-    await navigator.clipboard.writeText(value);
-    setCopied(true);
-    setTimeout(() => setCopied(false), SAID_FOR_MS);
+    setSaid((await copyText(value)) ? "Copied" : "Select it");
+    setTimeout(() => setSaid("Copy"), SAID_FOR_MS);
   };
   return (
     <div class={lines ? "copy lines" : "copy"}>
       <span class="label">{label}</span>
       {lines ? <pre tabIndex={0}>{value}</pre> : <code>{value}</code>}
       <button type="button" class="quiet" aria-label={`Copy ${label}`} onClick={() => void copy()}>
-        {copied ? "Copied" : "Copy"}
+        <span aria-live="polite">{said}</span>
       </button>
     </div>
   );

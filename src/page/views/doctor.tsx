@@ -6,6 +6,7 @@ import { ProblemNote } from "../parts/problem-note.tsx";
 import { Table } from "../parts/table.tsx";
 import { useAction } from "../parts/use-action.ts";
 import { events, now } from "../state.ts";
+import { NetworkParts } from "./network.tsx";
 
 const SHOWN = 50;
 
@@ -15,6 +16,7 @@ export function DoctorView() {
     <>
       <h1>Doctor</h1>
       <Examination />
+      <NetworkParts />
       <h2>What happened</h2>
       <Table columns={["When", "Who", "What"]}>
         {latest.map((event) => (

@@ -6,6 +6,7 @@ import { Progress } from "../parts/progress.tsx";
 import { DisksView } from "./disks.tsx";
 import { DoctorView } from "./doctor.tsx";
 import { ImagesView } from "./images.tsx";
+import { KeysView } from "./keys.tsx";
 import { PisView } from "./pis.tsx";
 
 const BODIES: Record<View, () => preact.JSX.Element> = {
@@ -13,6 +14,7 @@ const BODIES: Record<View, () => preact.JSX.Element> = {
   images: ImagesView,
   disks: DisksView,
   doctor: DoctorView,
+  keys: KeysView,
 };
 
 const STREAM_WORDS = { connecting: "Connecting", live: "Live", lost: "The server does not answer" } as const;
