@@ -3,7 +3,8 @@ import type { Serving } from "../serve/serving.ts";
 import type { ServedPort } from "./firewall.ts";
 import { type Link, readLinks } from "./links.ts";
 
-export interface SeenInterface extends Link {
+export interface SeenInterface {
+  readonly link: Link;
   /** What Pis send there is answered. */
   readonly served: boolean;
 }
@@ -11,13 +12,9 @@ export interface SeenInterface extends Link {
 /** Every interface but loopback, and whether it is served. */
 export function seenInterfaces(serving: Serving | undefined): readonly SeenInterface[] {
   const chosen = serving?.interfaces ?? [];
-  return readLinks().map((link) => ({
-    ...link,
-    served:
-      serving !== undefined &&
-      link.addresses.length > 0 &&
-      (chosen.length === 0 || chosen.includes(link.name)),
-  }));
+  const isServed = ({ name, addresses }: Link): boolean =>
+    serving !== undefined && addresses.length > 0 && (chosen.length === 0 || chosen.includes(name));
+  return readLinks().map((link) => ({ link, served: isServed(link) }));
 }
 
 /** What `serve` takes when nothing else is said. */

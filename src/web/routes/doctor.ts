@@ -47,13 +47,8 @@ export function doctorRoutes({ appliance, serving }: ApiContext) {
 
 type NetworkView = z.infer<typeof NetworkSchema>;
 
-function interfaceView({
-  name,
-  kind,
-  carrier,
-  addresses,
-  served,
-}: SeenInterface): NetworkView["interfaces"][number] {
+function interfaceView({ link, served }: SeenInterface): NetworkView["interfaces"][number] {
+  const { name, kind, carrier, addresses } = link;
   return { name, kind, link: carrier, addresses: [...addresses], served };
 }
 
