@@ -2,7 +2,8 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { ApplianceError } from "../appliance/index.ts";
-import { type Api, read, withServer } from "./backend.ts";
+import { type Api, read, runningServer } from "./backend.ts";
+import { dataFolderOf } from "./flags.ts";
 import { selfCommand } from "./self.ts";
 
 export interface DemoServer {
@@ -26,7 +27,8 @@ export async function demoServer(
   folder: string,
   signal: AbortSignal,
 ): Promise<DemoServer> {
-  const running = await runningApi(flags);
+  // A demo is of this computer: what the environment says of another one is not for it.
+  const running = await runningServer({ data: dataFolderOf(flags) });
   if (running) {
     const found = await serverOf(running, signal, flags.json);
     if (found) return { ...found, stop: () => Promise.resolve() };
@@ -46,7 +48,7 @@ export async function demoServer(
   };
   try {
     await untilReady(child);
-    const found = await serverOf(await apiOf({ data }), signal, flags.json);
+    const found = await serverOf(await runningServer({ data }), signal, flags.json);
     if (!found) throw new ApplianceError("internal", "The demo's own server does not serve TFTP");
     return { ...found, stop };
   } catch (error) {
@@ -55,23 +57,12 @@ export async function demoServer(
   }
 }
 
-function runningApi(flags: { readonly data?: string }): Promise<Api | undefined> {
-  return apiOf(flags).catch((error: unknown) => {
-    if (error instanceof ApplianceError && error.code === "not-serving") return undefined;
-    throw error;
-  });
-}
-
-/** The socket stays what it is after the call. */
-function apiOf(flags: { readonly data?: string }): Promise<Api> {
-  return withServer(flags, (api) => Promise.resolve(api));
-}
-
 async function serverOf(
-  api: Api,
+  api: Api | undefined,
   signal: AbortSignal,
   quiet: boolean,
 ): Promise<Omit<DemoServer, "stop"> | undefined> {
+  if (!api) return undefined;
   let said = "";
   for (;;) {
     const { shim, services, page } = await read(api.client.health.$get());

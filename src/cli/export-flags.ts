@@ -1,7 +1,7 @@
 /** Flags of the commands that write a disk to a file. */
-import { EXPORT_FORMATS } from "../appliance/index.ts";
+import { DOWNLOAD_FORMATS, EXPORT_FORMATS } from "../appliance/index.ts";
 
-type ExportFormat = (typeof EXPORT_FORMATS)[number];
+export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
 export interface ExportFlags {
   readonly format?: ExportFormat;
@@ -17,6 +17,11 @@ export const exportFlags = {
   },
   force: { kind: "boolean", brief: "Replace a file that is there", default: false, withNegated: false },
 } as const;
+
+/** For the help of the commands. */
+export const EXPORT_WORDS =
+  `Formats: ${EXPORT_FORMATS.join(", ")}; told by the file's ending unless --format says it. With --server, and to standard\n` +
+  `output (-), the disk is sent (${DOWNLOAD_FORMATS.join(", ")}); what a lost connection cut off goes on where it stopped.`;
 
 /** What a person asked for, or what the ending of the file says. */
 export function formatOf({ format }: ExportFlags, file: string): ExportFormat {

@@ -1,6 +1,7 @@
 /** Flags that many commands have, and how their words are read. */
-import { ApplianceError, defaultDataFolder, parseDuration, parseSize } from "../appliance/index.ts";
 import { resolve } from "node:path";
+import { ApplianceError, defaultDataFolder, parseDuration, parseSize } from "../appliance/index.ts";
+import { serverUrl } from "./remote-server.ts";
 
 export const dataFlag = {
   kind: "parsed",
@@ -17,11 +18,28 @@ export const jsonFlag = {
   withNegated: false,
 } as const;
 
-export const commonFlags = { data: dataFlag, json: jsonFlag } as const;
+/** Of the commands that work on this computer alone. */
+export const localFlags = { data: dataFlag, json: jsonFlag } as const;
 
-export interface CommonFlags {
+export interface LocalFlags {
   readonly data?: string;
   readonly json: boolean;
+}
+
+/** Of the commands that speak to the API, wherever it is. */
+export const commonFlags = {
+  ...localFlags,
+  server: {
+    kind: "parsed",
+    parse: serverUrl,
+    brief: "Server on another computer (default: $PINETBOOT_SERVER; its key: $PINETBOOT_KEY)",
+    placeholder: "address",
+    optional: true,
+  },
+} as const;
+
+export interface CommonFlags extends LocalFlags {
+  readonly server?: string;
 }
 
 /** What BOOT_MODES are, for `--mode`. */

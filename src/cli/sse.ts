@@ -2,7 +2,10 @@
 import type { z } from "zod";
 
 /** The JSON documents of a stream, as they come. A heartbeat is none. */
-export async function* readEvents<T>(response: Response, schema: z.ZodType<T>): AsyncGenerator<T> {
+export async function* readEvents<T>(
+  response: Pick<Response, "body">,
+  schema: z.ZodType<T>,
+): AsyncGenerator<T> {
   if (!response.body) return;
   const decoder = new TextDecoder();
   let rest = "";

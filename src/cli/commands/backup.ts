@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { buildCommand } from "@stricli/core";
 import { backupFolder, formatSize, restoreFolder } from "../../appliance/index.ts";
-import { type CommonFlags, commonFlags, dataFolderOf, text } from "../flags.ts";
+import { type LocalFlags, localFlags, dataFolderOf, text } from "../flags.ts";
 import { printJson } from "../output.ts";
 import { ProgressLine } from "../progress-line.ts";
 
@@ -30,12 +30,12 @@ export const backupCommand = buildCommand({
   },
   parameters: {
     flags: {
-      ...commonFlags,
+      ...localFlags,
       force: { kind: "boolean", brief: "Replace a file that is there", default: false, withNegated: false },
     },
     positional: file,
   },
-  async func(flags: CommonFlags & { readonly force: boolean }, path: string) {
+  async func(flags: LocalFlags & { readonly force: boolean }, path: string) {
     const line = new ProgressLine("Backing up", flags.json);
     try {
       const done = await backupFolder({
@@ -69,8 +69,8 @@ export const restoreCommand = buildCommand({
       "The folder (--data) must not be there yet, or be empty. Everything is checked before it gets its name.\n\n" +
       "Example:\n  pinetboot restore /mnt/usb/pinetboot.tar --data ~/.local/share/pinetboot",
   },
-  parameters: { flags: commonFlags, positional: file },
-  async func(flags: CommonFlags, path: string) {
+  parameters: { flags: localFlags, positional: file },
+  async func(flags: LocalFlags, path: string) {
     const line = new ProgressLine("Restoring", flags.json);
     const dataFolder = dataFolderOf(flags);
     try {

@@ -1,8 +1,7 @@
 /** `pinetboot session customise` and `pinetboot pi customise`. */
 import { buildCommand } from "@stricli/core";
-import type { z } from "zod";
-import { CustomisedSchema } from "../../web/index.ts";
-import { call, order, withApi } from "../backend.ts";
+import type { Answered, ApiClient } from "../../web/index.ts";
+import { read, withApi } from "../backend.ts";
 import { type CustomiseFlags, customiseFlags, customiseRequest } from "../customise-flags.ts";
 import { type CommonFlags, commonFlags, text } from "../flags.ts";
 import { printJson } from "../output.ts";
@@ -40,19 +39,20 @@ function customise(owner: keyof typeof OWNERS) {
       },
     },
     async func(flags: CommonFlags & CustomiseFlags & { readonly clear: boolean }, id: string) {
-      const path = `/api/${folder}/${encodeURIComponent(id)}/customise`;
+      const param = { id };
       const body = customiseRequest(flags);
       if (flags.clear) {
-        await withApi(flags, `${owner} customise`, (api) => order(api, "DELETE", path));
+        await withApi(flags, `${owner} customise`, (api) =>
+          api.client[folder][":id"].customise.$delete({ param }),
+        );
         if (flags.json) printJson({ cleared: id });
         else console.log("Nothing is customised any more.");
         return;
       }
-      const settings = await withApi(flags, `${owner} customise`, (api) =>
-        body
-          ? call(api, "PUT", path, { schema: CustomisedSchema, body })
-          : call(api, "GET", path, { schema: CustomisedSchema }),
-      );
+      const settings = await withApi(flags, `${owner} customise`, ({ client }) => {
+        const { customise: settled } = client[folder][":id"];
+        return read(body ? settled.$put({ param, json: body }) : settled.$get({ param }));
+      });
       if (flags.json) printJson(settings);
       else printSettings(settings);
     },
@@ -62,7 +62,9 @@ function customise(owner: keyof typeof OWNERS) {
 export const customiseSession = customise("session");
 export const customisePi = customise("pi");
 
-function printSettings(settings: z.infer<typeof CustomisedSchema>): void {
+type Customised = Answered<Awaited<ReturnType<ApiClient["pis"][":id"]["customise"]["$get"]>>>;
+
+function printSettings(settings: Customised): void {
   const { hostname, keep_names, user, has_password, ssh, ssh_keys, wifi, locale, keyboard, timezone } =
     settings;
   const rows: readonly (readonly [string, string | null])[] = [

@@ -6,10 +6,11 @@ import { buildCommand } from "@stricli/core";
 import { ApplianceError } from "../../appliance/index.ts";
 import { findProgram, makeDemoImage, MKE2FS, powerOn, QEMU } from "../../demo/index.ts";
 import { type Api, read } from "../backend.ts";
+import { uploadBytes } from "../upload.ts";
 import { demoServer, type DemoServer } from "../demo-server.ts";
-import { commonFlags, type CommonFlags, text, timeFlag } from "../flags.ts";
+import { localFlags, type LocalFlags, text, timeFlag } from "../flags.ts";
 
-interface DemoFlags extends CommonFlags {
+interface DemoFlags extends LocalFlags {
   readonly image?: string;
   readonly ask: boolean;
   readonly timeout?: number;
@@ -32,7 +33,7 @@ export const demoCommand = buildCommand({
   },
   parameters: {
     flags: {
-      ...commonFlags,
+      ...localFlags,
       image: {
         kind: "parsed",
         parse: text,
@@ -127,7 +128,7 @@ async function ownImage(api: Api, folder: string): Promise<string> {
   const { id } = await read(
     api.client.images.$post({ json: { upload: { file: "demo.img" }, name: IMAGE, format: "raw" } }),
   );
-  await api.send(`/api/imports/${id}/data`, Bun.file(path).stream(), AbortSignal.timeout(UPLOAD_MS));
+  await uploadBytes(api, id, Bun.file(path).stream(), { signal: AbortSignal.timeout(UPLOAD_MS) });
   for (;;) {
     const job = await read(api.client.imports[":id"].$get({ param: { id } }));
     if (job.error) throw new ApplianceError(job.error.code, job.error.message, job.error.fix ?? undefined);

@@ -3,16 +3,15 @@ import { writeFile } from "node:fs/promises";
 import { release, type } from "node:os";
 import { resolve } from "node:path";
 import { buildCommand } from "@stricli/core";
-import { z } from "zod";
-import { EventSchema, FindingSchema, HealthSchema, NetworkSchema } from "../../web/index.ts";
-import { type Api, call, withApi } from "../backend.ts";
+import { type Answered, type ApiClient, EventSchema } from "../../web/index.ts";
+import { type Api, read, withApi } from "../backend.ts";
 import { type CommonFlags, commonFlags } from "../flags.ts";
 import { printJson, printTable } from "../output.ts";
 import { readEvents } from "../sse.ts";
 import { VERSION } from "../version.ts";
 
-type Finding = z.infer<typeof FindingSchema>;
-type Network = z.infer<typeof NetworkSchema>;
+type Finding = Answered<Awaited<ReturnType<ApiClient["doctor"]["$get"]>>>[number];
+type Network = Answered<Awaited<ReturnType<ApiClient["network"]["$get"]>>>;
 
 const MARKS = { ok: "ok", warning: "!", problem: "!!" } as const;
 const COLOURS = { ok: 32, warning: 33, problem: 31 } as const;
@@ -42,8 +41,8 @@ export const doctorCommand = buildCommand({
   },
   async func(flags: CommonFlags & { readonly report?: string }) {
     const { findings, network, report } = await withApi(flags, "doctor", async (api) => {
-      const found = await call(api, "GET", "/api/doctor", { schema: z.array(FindingSchema) });
-      const seen = await call(api, "GET", "/api/network", { schema: NetworkSchema });
+      const found = await read(api.client.doctor.$get());
+      const seen = await read(api.client.network.$get());
       return { findings: found, network: seen, report: flags.report && (await reportText(api, found, seen)) };
     });
     if (flags.json) printJson(findings);
@@ -90,7 +89,7 @@ function printIgnored({ ignored }: Network): void {
 }
 
 async function reportText(api: Api, findings: readonly Finding[], network: Network): Promise<string> {
-  const health = await call(api, "GET", "/api/health", { schema: HealthSchema });
+  const health = await read(api.client.health.$get());
   const document = {
     version: VERSION,
     system: `${type()} ${release()} ${process.arch}`,
@@ -98,18 +97,21 @@ async function reportText(api: Api, findings: readonly Finding[], network: Netwo
     health,
     findings,
     network,
-    events: api.beside ? await latestEvents(api) : [],
+    events: api.at === "folder" ? [] : await latestEvents(api),
   };
   return `${JSON.stringify(document, null, 2)}\n`;
 }
 
 async function latestEvents(api: Api): Promise<readonly unknown[]> {
-  const events: z.infer<typeof EventSchema>[] = [];
+  const events: unknown[] = [];
   const abort = new AbortController();
   const end = (): void => abort.abort();
   let silence = setTimeout(end, REPLAY_SILENCE_MS);
   try {
-    const response = await api.fetch("/api/events?after=0", { signal: abort.signal });
+    const response = await api.client.events.$get(
+      { query: { after: 0 } },
+      { init: { signal: abort.signal } },
+    );
     for await (const event of readEvents(response, EventSchema)) {
       events.push(event);
       clearTimeout(silence);

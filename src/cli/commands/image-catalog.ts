@@ -1,13 +1,12 @@
 /** `pinetboot image catalog` */
 import { buildCommand } from "@stricli/core";
-import type { z } from "zod";
 import { formatSize } from "../../appliance/index.ts";
-import { CatalogSchema } from "../../web/index.ts";
-import { call, withApi } from "../backend.ts";
+import type { Answered, ApiClient } from "../../web/index.ts";
+import { read, withApi } from "../backend.ts";
 import { type CommonFlags, commonFlags, text } from "../flags.ts";
 import { printJson, printTable } from "../output.ts";
 
-type Entry = z.infer<typeof CatalogSchema>["entries"][number];
+type Entry = Answered<Awaited<ReturnType<ApiClient["catalog"]["$get"]>>>["entries"][number];
 
 interface CatalogFlags extends CommonFlags {
   readonly repo?: string;
@@ -33,12 +32,11 @@ export const catalogCommand = buildCommand({
       },
     },
   },
-  async func({ data, json, repo }: CatalogFlags) {
-    const query = repo === undefined ? "" : `?repo=${encodeURIComponent(repo)}`;
-    const catalog = await withApi(data === undefined ? {} : { data }, "image catalog", (api) =>
-      call(api, "GET", `/api/catalog${query}`, { schema: CatalogSchema }),
-    );
-    if (json) {
+  async func(flags: CatalogFlags) {
+    const { repo } = flags;
+    const query = repo === undefined ? {} : { repo };
+    const catalog = await withApi(flags, "image catalog", (api) => read(api.client.catalog.$get({ query })));
+    if (flags.json) {
       printJson(catalog);
       return;
     }

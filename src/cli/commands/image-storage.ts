@@ -1,38 +1,37 @@
 /** `pinetboot image export`, `history`, `df` and `gc`. */
-import { resolve } from "node:path";
 import { buildCommand } from "@stricli/core";
 import { formatSize } from "../../appliance/index.ts";
-import { CollectedSchema, HistorySchema, JobSchema, StorageSchema } from "../../web/index.ts";
-import { call, withApi } from "../backend.ts";
-import { exportFlags, formatOf, type ExportFlags } from "../export-flags.ts";
+import { read, withApi } from "../backend.ts";
+import { EXPORT_WORDS, exportFlags, type ExportFlags } from "../export-flags.ts";
 import { type CommonFlags, commonFlags, text } from "../flags.ts";
-import { followCopy } from "../follow-copy.ts";
 import { printJson, printTable } from "../output.ts";
+import { exportAndSay } from "../run-export.ts";
 
 const image = { brief: "Name, id, or the first 8 digits of it", parse: text, placeholder: "image" };
 
 export const exportImage = buildCommand({
   docs: {
     brief: "Write an image to a file",
-    fullDescription: "Example:\n  pinetboot image export raspios raspios.img.xz",
+    fullDescription:
+      `${EXPORT_WORDS}\n\n` +
+      "Examples:\n  pinetboot image export raspios raspios.img.xz\n" +
+      "  pinetboot image export raspios raspios.img --server 192.168.1.10",
   },
   parameters: {
     flags: { ...commonFlags, ...exportFlags },
     positional: {
       kind: "tuple",
-      parameters: [image, { brief: "The file", parse: text, placeholder: "file" }],
+      parameters: [image, { brief: "The file, or - for standard output", parse: text, placeholder: "file" }],
     },
   },
   async func(flags: CommonFlags & ExportFlags, name: string, file: string) {
-    const done = await withApi(flags, "image export", async (api) => {
-      const job = await call(api, "POST", `/api/images/${encodeURIComponent(name)}/export`, {
-        schema: JobSchema,
-        body: { path: resolve(file), format: formatOf(flags, file), replace: flags.force },
-      });
-      return followCopy(api, job, { label: "Exporting", quiet: flags.json });
+    await exportAndSay(flags, file, {
+      command: "image export",
+      begin: ({ client }, target) =>
+        read(client.images[":id"].export.$post({ param: { id: name }, json: target })),
+      bytes: ({ client }, format, init) =>
+        client.images[":id"].data.$get({ param: { id: name }, query: { format } }, init),
     });
-    if (flags.json) printJson(done);
-    else console.log(`${file} is written: ${formatSize(done.written_bytes ?? 0)} of content.`);
   },
 });
 
@@ -44,7 +43,7 @@ export const history = buildCommand({
   parameters: { flags: commonFlags, positional: { kind: "tuple", parameters: [image] } },
   async func(flags: CommonFlags, name: string) {
     const chain = await withApi(flags, "image history", (api) =>
-      call(api, "GET", `/api/images/${encodeURIComponent(name)}/history`, { schema: HistorySchema }),
+      read(api.client.images[":id"].history.$get({ param: { id: name } })),
     );
     if (flags.json) printJson(chain);
     else
@@ -77,9 +76,7 @@ export const df = buildCommand({
   },
   parameters: { flags: commonFlags },
   async func(flags: CommonFlags) {
-    const storage = await withApi(flags, "image df", (api) =>
-      call(api, "GET", "/api/storage", { schema: StorageSchema }),
-    );
+    const storage = await withApi(flags, "image df", (api) => read(api.client.storage.$get()));
     if (flags.json) {
       printJson(storage);
       return;
@@ -118,7 +115,7 @@ export const gc = buildCommand({
   },
   async func(flags: CommonFlags & { readonly "dry-run": boolean }) {
     const found = await withApi(flags, "image gc", (api) =>
-      call(api, "POST", "/api/storage/gc", { schema: CollectedSchema, body: { dry_run: flags["dry-run"] } }),
+      read(api.client.storage.gc.$post({ json: { dry_run: flags["dry-run"] } })),
     );
     if (flags.json) {
       printJson(found);

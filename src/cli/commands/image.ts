@@ -1,9 +1,7 @@
 /** `pinetboot image ...` */
 import { buildCommand, buildRouteMap } from "@stricli/core";
-import { z } from "zod";
 import { formatSize } from "../../appliance/index.ts";
-import { ImageInfoSchema, ImageSchema } from "../../web/index.ts";
-import { call, order, withApi } from "../backend.ts";
+import { read, withApi } from "../backend.ts";
 import { type CommonFlags, commonFlags, text } from "../flags.ts";
 import { printJson, printTable } from "../output.ts";
 import { catalogCommand } from "./image-catalog.ts";
@@ -14,9 +12,7 @@ const list = buildCommand({
   docs: { brief: "List the images", fullDescription: "Example:\n  pinetboot image list" },
   parameters: { flags: commonFlags },
   async func(flags: CommonFlags) {
-    const images = await withApi(flags, "image list", (api) =>
-      call(api, "GET", "/api/images", { schema: z.array(ImageSchema) }),
-    );
+    const images = await withApi(flags, "image list", (api) => read(api.client.images.$get({ query: {} })));
     if (flags.json) printJson(images);
     else
       printTable(
@@ -46,7 +42,7 @@ const info = buildCommand({
   parameters: { flags: commonFlags, positional: nameArgument },
   async func(flags: CommonFlags, name: string) {
     const image = await withApi(flags, "image info", (api) =>
-      call(api, "GET", `/api/images/${encodeURIComponent(name)}`, { schema: ImageInfoSchema }),
+      read(api.client.images[":id"].$get({ param: { id: name } })),
     );
     if (flags.json) {
       printJson(image);
@@ -71,9 +67,7 @@ const remove = buildCommand({
   },
   parameters: { flags: commonFlags, positional: nameArgument },
   async func(flags: CommonFlags, name: string) {
-    await withApi(flags, "image remove", (api) =>
-      order(api, "DELETE", `/api/images/${encodeURIComponent(name)}`),
-    );
+    await withApi(flags, "image remove", (api) => api.client.images[":id"].$delete({ param: { id: name } }));
     if (flags.json) printJson({ removed: name });
     else console.log(`${name} was removed.`);
   },

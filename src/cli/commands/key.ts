@@ -1,8 +1,6 @@
 /** `pinetboot key ...` */
 import { buildCommand, buildRouteMap } from "@stricli/core";
-import { z } from "zod";
-import { CreatedKeySchema, HealthSchema, KeyLinkSchema, KeySchema } from "../../web/index.ts";
-import { call, order, withApi, withServer } from "../backend.ts";
+import { read, withApi, withServer } from "../backend.ts";
 import { type CommonFlags, commonFlags, text } from "../flags.ts";
 import { failure, printJson, printTable } from "../output.ts";
 
@@ -21,9 +19,7 @@ const create = buildCommand({
     },
   },
   async func(flags: CommonFlags, name: string) {
-    const made = await withApi(flags, "key create", (api) =>
-      call(api, "POST", "/api/keys", { schema: CreatedKeySchema, body: { name } }),
-    );
+    const made = await withApi(flags, "key create", (api) => read(api.client.keys.$post({ json: { name } })));
     if (flags.json) printJson(made);
     else
       console.log(
@@ -36,9 +32,7 @@ const list = buildCommand({
   docs: { brief: "List the keys", fullDescription: "Example:\n  pinetboot key list" },
   parameters: { flags: commonFlags },
   async func(flags: CommonFlags) {
-    const keys = await withApi(flags, "key list", (api) =>
-      call(api, "GET", "/api/keys", { schema: z.array(KeySchema) }),
-    );
+    const keys = await withApi(flags, "key list", (api) => read(api.client.keys.$get()));
     if (flags.json) printJson(keys);
     else
       printTable(
@@ -61,7 +55,7 @@ const remove = buildCommand({
     positional: { kind: "tuple", parameters: [{ brief: "Id of the key", parse: text, placeholder: "id" }] },
   },
   async func(flags: CommonFlags, id: string) {
-    await withApi(flags, "key remove", (api) => order(api, "DELETE", `/api/keys/${encodeURIComponent(id)}`));
+    await withApi(flags, "key remove", (api) => api.client.keys[":id"].$delete({ param: { id } }));
     if (flags.json) printJson({ removed: id });
     else console.log(`Key ${id} opens nothing any more.`);
   },
@@ -77,10 +71,10 @@ const link = buildCommand({
   parameters: { flags: commonFlags },
   async func(flags: CommonFlags) {
     const url = await withServer(flags, async (api) => {
-      const { page } = await call(api, "GET", "/api/health", { schema: HealthSchema });
+      const { page } = await read(api.client.health.$get());
       if (page === null)
         throw failure("not-serving", "The page is not served", "See what serve says of its port, or --http.");
-      const { path } = await call(api, "POST", "/api/keys/link", { schema: KeyLinkSchema });
+      const { path } = await read(api.client.keys.link.$post());
       return `${page}${path}`;
     });
     if (flags.json) printJson({ url });

@@ -1,8 +1,7 @@
 /** `pinetboot pi eeprom` */
 import { buildCommand } from "@stricli/core";
-import type { z } from "zod";
-import { EepromSchema } from "../../web/index.ts";
-import { call, order, withApi } from "../backend.ts";
+import type { Answered, ApiClient } from "../../web/index.ts";
+import { read, withApi } from "../backend.ts";
 import { type CommonFlags, commonFlags, text } from "../flags.ts";
 import { failure, printJson } from "../output.ts";
 
@@ -46,17 +45,16 @@ export const piEeprom = buildCommand({
     },
   },
   async func(flags: EepromFlags, serial: string) {
-    const path = `/api/pis/${encodeURIComponent(serial)}/eeprom`;
+    const param = { key: serial };
     const { "boot-order": bootOrder, netconsole, cancel } = flags;
     const sets = bootOrder !== undefined || netconsole !== undefined;
     if (cancel && sets)
       throw failure("bad-request", "--cancel takes an offer back: leave the other flags out");
-    const eeprom = await withApi(flags, "pi eeprom", async (api) => {
-      if (cancel) await order(api, "DELETE", path);
-      return call(api, sets ? "PUT" : "GET", path, {
-        schema: EepromSchema,
-        ...(sets && { body: { boot_order: bootOrder, netconsole } }),
-      });
+    const eeprom = await withApi(flags, "pi eeprom", async ({ client }) => {
+      const route = client.pis[":key"].eeprom;
+      if (cancel) await route.$delete({ param });
+      const json = { boot_order: bootOrder, netconsole };
+      return read(sets ? route.$put({ param, json }) : route.$get({ param }));
     });
     if (flags.json) printJson(eeprom);
     else for (const line of eepromLines(eeprom)) console.log(line);
@@ -69,7 +67,9 @@ const STATE_WORDS = {
   done: "is done: the Pi has said so",
 } as const;
 
-function eepromLines({ key, bootloader, offer }: z.infer<typeof EepromSchema>): string[] {
+type Eeprom = Answered<Awaited<ReturnType<ApiClient["pis"][":key"]["eeprom"]["$get"]>>>;
+
+function eepromLines({ key, bootloader, offer }: Eeprom): string[] {
   const lines: string[] = [];
   if (bootloader) {
     const at = bootloader.written_at === null ? "" : `, written ${bootloader.written_at.slice(0, 10)}`;

@@ -1,13 +1,12 @@
 /** `pinetboot session commit` and `export`. */
-import { resolve } from "node:path";
 import { buildCommand } from "@stricli/core";
-import { ApplianceError, EXPORT_FORMATS, formatSize } from "../../appliance/index.ts";
-import { ImageInfoSchema, JobSchema } from "../../web/index.ts";
-import { call, withApi } from "../backend.ts";
-import { exportFlags, formatOf, type ExportFlags } from "../export-flags.ts";
+import { ApplianceError, formatSize } from "../../appliance/index.ts";
+import { read, withApi } from "../backend.ts";
+import { EXPORT_WORDS, exportFlags, type ExportFlags } from "../export-flags.ts";
 import { type CommonFlags, commonFlags, text } from "../flags.ts";
 import { followCopy } from "../follow-copy.ts";
 import { printJson } from "../output.ts";
+import { exportAndSay } from "../run-export.ts";
 
 const id = { brief: "Id or IQN of the session", parse: text, placeholder: "id" };
 
@@ -42,7 +41,7 @@ function lunNumber(word: string): number {
   );
 }
 
-function choiceOf({ snapshot, lun }: ChoiceFlags): object {
+function choiceOf({ snapshot, lun }: ChoiceFlags): ChoiceFlags {
   return { ...(snapshot !== undefined && { snapshot }), ...(lun !== undefined && { lun }) };
 }
 
@@ -70,12 +69,14 @@ export const commit = buildCommand({
   },
   async func(flags: CommonFlags & ChoiceFlags & { readonly name?: string }, session: string) {
     const image = await withApi(flags, "session commit", async (api) => {
-      const job = await call(api, "POST", `/api/sessions/${encodeURIComponent(session)}/commit`, {
-        schema: JobSchema,
-        body: { ...choiceOf(flags), ...(flags.name !== undefined && { name: flags.name }) },
-      });
+      const job = await read(
+        api.client.sessions[":id"].commit.$post({
+          param: { id: session },
+          json: { ...choiceOf(flags), ...(flags.name !== undefined && { name: flags.name }) },
+        }),
+      );
       const done = await followCopy(api, job, { label: "Committing", quiet: flags.json });
-      return call(api, "GET", `/api/images/${done.image}`, { schema: ImageInfoSchema });
+      return read(api.client.images[":id"].$get({ param: { id: done.image ?? "" } }));
     });
     if (flags.json) printJson(image);
     else
@@ -89,32 +90,26 @@ export const exportCommand = buildCommand({
   docs: {
     brief: "Write a session's disk to a file that needs no other",
     fullDescription:
-      `Formats: ${EXPORT_FORMATS.join(", ")}; told by the file's ending unless --format says it. A raw file can be written\n` +
-      "to an SD card (docs/sessions.md says what a Pi needs to boot from it alone). Refused while an initiator is logged in,\n" +
-      "unless --snapshot names one.\n\n" +
+      `${EXPORT_WORDS} A raw file can be written\nto an SD card (docs/sessions.md says what a Pi needs to boot from it alone). Refused while an\n` +
+      "initiator is logged in, unless --snapshot names one.\n\n" +
       "Examples:\n  pinetboot session export k3v9x2m1qa card.img\n  pinetboot session export k3v9x2m1qa backup.img.xz",
   },
   parameters: {
     flags: { ...commonFlags, ...choiceFlags, ...exportFlags },
     positional: {
       kind: "tuple",
-      parameters: [id, { brief: "The file", parse: text, placeholder: "file" }],
+      parameters: [id, { brief: "The file, or - for standard output", parse: text, placeholder: "file" }],
     },
   },
   async func(flags: CommonFlags & ChoiceFlags & ExportFlags, session: string, file: string) {
-    const done = await withApi(flags, "session export", async (api) => {
-      const job = await call(api, "POST", `/api/sessions/${encodeURIComponent(session)}/export`, {
-        schema: JobSchema,
-        body: {
-          ...choiceOf(flags),
-          path: resolve(file),
-          format: formatOf(flags, file),
-          replace: flags.force,
-        },
-      });
-      return followCopy(api, job, { label: "Exporting", quiet: flags.json });
+    const param = { id: session };
+    const choice = choiceOf(flags);
+    await exportAndSay(flags, file, {
+      command: "session export",
+      begin: ({ client }, target) =>
+        read(client.sessions[":id"].export.$post({ param, json: { ...choice, ...target } })),
+      bytes: ({ client }, format, init) =>
+        client.sessions[":id"].data.$get({ param, query: { ...choice, format } }, init),
     });
-    if (flags.json) printJson(done);
-    else console.log(`${file} is written: ${formatSize(done.written_bytes ?? 0)} of content.`);
   },
 });

@@ -1,9 +1,7 @@
 /** `pinetboot session ...`: what is done with the content of a session. */
 import { buildCommand } from "@stricli/core";
-import { z } from "zod";
 import { ApplianceError, parseDuration, parseSize } from "../../appliance/index.ts";
-import { CreatedSessionSchema, SessionSchema, SnapshotSchema } from "../../web/index.ts";
-import { call, order, withApi, withServer } from "../backend.ts";
+import { read, withApi, withServer } from "../backend.ts";
 import { type CommonFlags, commonFlags, sizeFlag, text, timeFlag } from "../flags.ts";
 import { printJson, printTable } from "../output.ts";
 import { printCreated } from "./session-text.ts";
@@ -15,8 +13,6 @@ const sessionAndSnapshot = {
   parameters: [id, { brief: "Name of the snapshot", parse: text, placeholder: "snapshot" }],
 } as const;
 
-const path = (session: string, rest = ""): string => `/api/sessions/${encodeURIComponent(session)}${rest}`;
-
 export const reset = buildCommand({
   docs: {
     brief: "Throw away what was written: the disk begins with its image again",
@@ -26,7 +22,7 @@ export const reset = buildCommand({
   parameters: { flags: commonFlags, positional: oneSession },
   async func(flags: CommonFlags, session: string) {
     const after = await withApi(flags, "session reset", (api) =>
-      call(api, "POST", path(session, "/reset"), { schema: SessionSchema }),
+      read(api.client.sessions[":id"].reset.$post({ param: { id: session } })),
     );
     if (flags.json) printJson(after);
     else console.log(`Session ${after.id} begins with its image again.`);
@@ -43,7 +39,7 @@ export const disconnect = buildCommand({
   parameters: { flags: commonFlags, positional: oneSession },
   async func(flags: CommonFlags, session: string) {
     const after = await withServer(flags, (api) =>
-      call(api, "POST", path(session, "/disconnect"), { schema: SessionSchema }),
+      read(api.client.sessions[":id"].disconnect.$post({ param: { id: session } })),
     );
     if (flags.json) printJson(after);
     else console.log(`Whoever used session ${after.id} was disconnected.`);
@@ -84,10 +80,12 @@ export const snapshot = buildCommand({
   },
   async func(flags: SnapshotFlags, session: string) {
     const taken = await withApi(flags, "session snapshot", (api) =>
-      call(api, "POST", path(session, "/snapshots"), {
-        schema: SnapshotSchema,
-        body: { live: flags.live, ...(flags.name !== undefined && { name: flags.name }) },
-      }),
+      read(
+        api.client.sessions[":id"].snapshots.$post({
+          param: { id: session },
+          json: { live: flags.live, ...(flags.name !== undefined && { name: flags.name }) },
+        }),
+      ),
     );
     if (flags.json) printJson(taken);
     else console.log(`Snapshot ${taken.name} of session ${taken.session} was taken.`);
@@ -102,7 +100,7 @@ export const snapshots = buildCommand({
   parameters: { flags: commonFlags, positional: oneSession },
   async func(flags: CommonFlags, session: string) {
     const list = await withApi(flags, "session snapshots", (api) =>
-      call(api, "GET", path(session, "/snapshots"), { schema: z.array(SnapshotSchema) }),
+      read(api.client.sessions[":id"].snapshots.$get({ param: { id: session } })),
     );
     if (flags.json) printJson(list);
     else
@@ -129,7 +127,7 @@ export const snapshotRemove = buildCommand({
   parameters: { flags: commonFlags, positional: sessionAndSnapshot },
   async func(flags: CommonFlags, session: string, name: string) {
     await withApi(flags, "session snapshot-remove", (api) =>
-      order(api, "DELETE", path(session, `/snapshots/${encodeURIComponent(name)}`)),
+      api.client.sessions[":id"].snapshots[":snapshot"].$delete({ param: { id: session, snapshot: name } }),
     );
     if (flags.json) printJson({ removed: name });
     else console.log(`Snapshot ${name} was removed.`);
@@ -145,7 +143,7 @@ export const restore = buildCommand({
   parameters: { flags: commonFlags, positional: sessionAndSnapshot },
   async func(flags: CommonFlags, session: string, name: string) {
     const after = await withApi(flags, "session restore", (api) =>
-      call(api, "POST", path(session, "/restore"), { schema: SessionSchema, body: { snapshot: name } }),
+      read(api.client.sessions[":id"].restore.$post({ param: { id: session }, json: { snapshot: name } })),
     );
     if (flags.json) printJson(after);
     else console.log(`Session ${after.id} is as it was at ${name}.`);
@@ -189,15 +187,17 @@ export const branch = buildCommand({
   },
   async func(flags: BranchFlags, session: string) {
     const made = await withApi(flags, "session branch", (api) =>
-      call(api, "POST", path(session, "/branch"), {
-        schema: CreatedSessionSchema,
-        body: {
-          ephemeral: flags.ephemeral,
-          ...(flags.snapshot !== undefined && { snapshot: flags.snapshot }),
-          ...(flags.ttl !== undefined && { ttl_seconds: Math.ceil(flags.ttl / 1000) }),
-          ...(flags.quota !== undefined && { quota: flags.quota }),
-        },
-      }),
+      read(
+        api.client.sessions[":id"].branch.$post({
+          param: { id: session },
+          json: {
+            ephemeral: flags.ephemeral,
+            ...(flags.snapshot !== undefined && { snapshot: flags.snapshot }),
+            ...(flags.ttl !== undefined && { ttl_seconds: Math.ceil(flags.ttl / 1000) }),
+            ...(flags.quota !== undefined && { quota: flags.quota }),
+          },
+        }),
+      ),
     );
     if (flags.json) printJson(made);
     else printCreated(made);
@@ -264,7 +264,7 @@ export const set = buildCommand({
     if (Object.keys(body).length === 0)
       throw new ApplianceError("bad-request", "There is nothing to change", "pinetboot session set --help");
     const after = await withApi(flags, "session set", (api) =>
-      call(api, "PATCH", path(session), { schema: SessionSchema, body }),
+      read(api.client.sessions[":id"].$patch({ param: { id: session }, json: body })),
     );
     if (flags.json) printJson(after);
     else console.log(`Session ${after.id} was changed.`);

@@ -1,8 +1,6 @@
 /** `pinetboot session ...` */
 import { buildCommand, buildRouteMap } from "@stricli/core";
-import { z } from "zod";
-import { CreatedSessionSchema, SessionSchema } from "../../web/index.ts";
-import { call, order, withApi } from "../backend.ts";
+import { read, withApi } from "../backend.ts";
 import { type CommonFlags, commonFlags, sizeFlag, text, timeFlag } from "../flags.ts";
 import { type CustomiseFlags, customiseFlags, customiseRequest } from "../customise-flags.ts";
 import { printJson, printTable } from "../output.ts";
@@ -67,21 +65,23 @@ const create = buildCommand({
     const [first = "blank"] = images;
     const customise = customiseRequest(flags);
     const session = await withApi(flags, "session create", (api) =>
-      call(api, "POST", "/api/sessions", {
-        schema: CreatedSessionSchema,
-        body: {
-          ...(images.length === 1
-            ? { image: first, size: flags.size }
-            : { images: images.map((image) => ({ image, size: flags.size })) }),
-          ephemeral: flags.ephemeral,
-          ...(flags.ttl !== undefined && { ttl_seconds: Math.ceil(flags.ttl / 1000) }),
-          ...(flags["evict-after"] !== undefined && {
-            evict_after_seconds: Math.ceil(flags["evict-after"] / 1000),
-          }),
-          ...(flags.quota !== undefined && { quota: flags.quota }),
-          ...(customise && { customise }),
-        },
-      }),
+      read(
+        api.client.sessions.$post({
+          header: {},
+          json: {
+            ...(images.length === 1
+              ? { image: first, size: flags.size }
+              : { images: images.map((image) => ({ image, size: flags.size })) }),
+            ephemeral: flags.ephemeral,
+            ...(flags.ttl !== undefined && { ttl_seconds: Math.ceil(flags.ttl / 1000) }),
+            ...(flags["evict-after"] !== undefined && {
+              evict_after_seconds: Math.ceil(flags["evict-after"] / 1000),
+            }),
+            ...(flags.quota !== undefined && { quota: flags.quota }),
+            ...(customise && { customise }),
+          },
+        }),
+      ),
     );
     if (flags.json) printJson(session);
     else printCreated(session);
@@ -93,7 +93,7 @@ const list = buildCommand({
   parameters: { flags: commonFlags },
   async func(flags: CommonFlags) {
     const sessions = await withApi(flags, "session list", (api) =>
-      call(api, "GET", "/api/sessions", { schema: z.array(SessionSchema) }),
+      read(api.client.sessions.$get({ query: {} })),
     );
     if (flags.json) printJson(sessions);
     else
@@ -123,7 +123,7 @@ const info = buildCommand({
   },
   async func(flags: CommonFlags, id: string) {
     const session = await withApi(flags, "session info", (api) =>
-      call(api, "GET", `/api/sessions/${encodeURIComponent(id)}`, { schema: SessionSchema }),
+      read(api.client.sessions[":id"].$get({ param: { id } })),
     );
     if (flags.json) printJson(session);
     else printSession(session);
@@ -149,7 +149,7 @@ const remove = buildCommand({
   },
   async func(flags: CommonFlags & { readonly force: boolean }, id: string) {
     await withApi(flags, "session remove", (api) =>
-      order(api, "DELETE", `/api/sessions/${encodeURIComponent(id)}?force=${flags.force}`),
+      api.client.sessions[":id"].$delete({ param: { id }, query: { force: flags.force ? "true" : "false" } }),
     );
     if (flags.json) printJson({ removed: id });
     else console.log(`Session ${id} was removed.`);
@@ -173,7 +173,7 @@ const unfence = buildCommand({
   },
   async func(flags: CommonFlags, id: string) {
     const session = await withApi(flags, "session unfence", (api) =>
-      call(api, "POST", `/api/sessions/${encodeURIComponent(id)}/unfence`, { schema: SessionSchema }),
+      read(api.client.sessions[":id"].unfence.$post({ param: { id } })),
     );
     if (flags.json) printJson(session);
     else console.log(`Session ${session.id} keeps nobody out.`);

@@ -1,8 +1,7 @@
 /** `pinetboot watch` */
 import { buildCommand } from "@stricli/core";
-import { z } from "zod";
-import { EventSchema, HealthSchema, ImageSchema, PiSchema, SessionSchema } from "../../web/index.ts";
-import { type Api, call, withServer } from "../backend.ts";
+import { EventSchema } from "../../web/index.ts";
+import { type Api, read, withServer } from "../backend.ts";
 import { type CommonFlags, commonFlags } from "../flags.ts";
 import { readEvents } from "../sse.ts";
 import { eventLine, type Known, painter, type WatchedEvent, watchScreen } from "../watch/screen.ts";
@@ -37,7 +36,7 @@ export const watchCommand = buildCommand({
 
 async function printEvents(api: Api, json: boolean): Promise<void> {
   const plain = painter(false);
-  for await (const event of readEvents(await api.fetch("/api/events"), EventSchema))
+  for await (const event of readEvents(await api.client.events.$get({ query: {} }), EventSchema))
     console.log(json ? JSON.stringify(event) : eventLine(event, plain));
 }
 
@@ -77,7 +76,10 @@ async function drawLive(api: Api): Promise<void> {
   process.stdout.write(ALTERNATE_SCREEN.on);
   try {
     draw();
-    const response = await api.fetch("/api/events?after=0", { signal: abort.signal });
+    const response = await api.client.events.$get(
+      { query: { after: 0 } },
+      { init: { signal: abort.signal } },
+    );
     for await (const event of readEvents(response, EventSchema)) {
       events.push(event);
       if (events.length > EVENTS_MAX) events.shift();
@@ -99,10 +101,10 @@ async function drawLive(api: Api): Promise<void> {
 
 async function lists(api: Api): Promise<Omit<Known, "events">> {
   const [pis, sessions, images, health] = await Promise.all([
-    call(api, "GET", "/api/pis", { schema: z.array(PiSchema) }),
-    call(api, "GET", "/api/sessions", { schema: z.array(SessionSchema) }),
-    call(api, "GET", "/api/images", { schema: z.array(ImageSchema) }),
-    call(api, "GET", "/api/health", { schema: HealthSchema }),
+    read(api.client.pis.$get({ query: {} })),
+    read(api.client.sessions.$get({ query: {} })),
+    read(api.client.images.$get({ query: {} })),
+    read(api.client.health.$get()),
   ]);
   return { pis, sessions, images, health };
 }

@@ -72,18 +72,24 @@ export async function waitForPi(api: Api, options: WaitOptions): Promise<Reached
       failureTimer = setTimeout(() => reject(stopped(event)), FAILURE_GRACE_MS);
     }
   };
-  async function follow<T>(path: string, schema: z.ZodType<T>, take: (item: T) => void): Promise<void> {
+  const init = { signal: abort.signal };
+  async function follow<T>(
+    stream: Promise<Pick<Response, "body">>,
+    schema: z.ZodType<T>,
+    take: (item: T) => void,
+  ): Promise<void> {
     try {
-      const response = await api.fetch(path, { signal: abort.signal });
-      for await (const item of readEvents(response, schema)) take(item);
+      for await (const item of readEvents(await stream, schema)) take(item);
       reject(gone());
     } catch (error) {
       reject(error instanceof ApplianceError ? error : gone());
     }
   }
   try {
-    void follow("/api/events?after=0", EventSchema, stepCame);
-    void follow(`/api/pis/${encodeURIComponent(pi)}/console?after=0`, LineSchema, ({ at, text }) => {
+    const query = { after: 0 };
+    void follow(api.client.events.$get({ query }, { init }), EventSchema, stepCame);
+    const lines = api.client.pis[":key"].console.$get({ param: { key: pi }, query }, { init });
+    void follow(lines, LineSchema, ({ at, text }) => {
       if (at >= since) lineCame(text);
     });
     return await promise;
