@@ -10,6 +10,7 @@ export {
   HealthSchema,
   ImageSchema,
   ImportSchema,
+  KeySchema,
   PiSchema,
   SessionSchema,
 } from "./schemas.ts";
