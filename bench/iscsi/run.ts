@@ -4,7 +4,7 @@
  * what else the machine does falls on all of them; medians are compared. Prints Markdown.
  */
 import { spawnSync } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, writeSync } from "node:fs";
 import { cpus, setPriority, tmpdir } from "node:os";
 import { join } from "node:path";
 import { startTgt } from "./tgt.ts";
@@ -84,6 +84,8 @@ interface Measured {
 
 interface Server {
   readonly pid: number;
+  /** What its disk is made of, in `folder`. */
+  readonly image: string;
   readonly url: (fresh: string) => string;
 }
 
@@ -96,10 +98,10 @@ const ours = Bun.spawn([ourProgram, folder], { stdout: "pipe" });
 const ourPort = await firstLine(ours.stdout);
 const tgt = await startTgt(TGT_PORT, join(folder, "tgt.img"));
 const SERVERS: Record<Contender, Server> = {
-  raw: { pid: ours.pid, url: () => address(ourPort, "raw") },
-  overlay: { pid: ours.pid, url: (fresh) => address(ourPort, `overlay-${fresh}`) },
-  tgt: { pid: tgt.pid, url: () => address(String(TGT_PORT), "tgt") },
-  "tgt tuned": { pid: tgt.pid, url: () => address(String(TGT_PORT), "tgt-tuned") },
+  raw: { pid: ours.pid, image: "raw.img", url: () => address(ourPort, "raw") },
+  overlay: { pid: ours.pid, image: "base.img", url: (fresh) => address(ourPort, `overlay-${fresh}`) },
+  tgt: { pid: tgt.pid, image: "tgt.img", url: () => address(String(TGT_PORT), "tgt") },
+  "tgt tuned": { pid: tgt.pid, image: "tgt.img", url: () => address(String(TGT_PORT), "tgt-tuned") },
 };
 
 /** Rows of ratios, after all the figures. */
@@ -135,6 +137,7 @@ async function compare({ name, load, beside }: Workload): Promise<void> {
   for (let round = 0; round < rounds; round++) {
     for (const [contender, list] of results) {
       const server = SERVERS[contender];
+      warm(server.image);
       const url = server.url(`${WORKLOADS.findIndex((workload) => workload.name === name)}-${round}`);
       // It begins earlier and ends later than what is measured.
       const other = beside ? Bun.spawn(command(url, beside, SECONDS * 2), { stdout: "pipe" }) : undefined;
@@ -266,6 +269,17 @@ function fill(path: string): void {
   for (let at = 0; at < piece.length; at += 65_536) crypto.getRandomValues(piece.subarray(at, at + 65_536));
   const file = openSync(path, "w");
   for (let at = 0; at < DISK_BYTES; at += piece.length) writeSync(file, piece);
+  closeSync(file);
+}
+
+/**
+ * Brings a file back into the page cache. A virtual machine may be made to give back what nobody has touched for a
+ * second (Linux's DAMON), and then it is its host's disk that is measured.
+ */
+function warm(name: string): void {
+  const piece = new Uint8Array(2 ** 20);
+  const file = openSync(join(folder, name), "r");
+  while (readSync(file, piece) > 0);
   closeSync(file);
 }
 

@@ -47,6 +47,16 @@ export interface Ending {
   markClean(): Promise<void>;
 }
 
+interface Placed {
+  readonly data: Uint8Array;
+  /** Where in the file. */
+  readonly offset: number;
+  /** What the entry becomes, once the data is there. */
+  readonly change?: Change;
+  /** The cluster that was taken for it. */
+  readonly taken?: HostCluster;
+}
+
 export class Overlay extends MappedDisk {
   #state: "open" | "freezing" | "frozen" = "open";
   readonly #commit: GroupCommit;
@@ -93,9 +103,7 @@ export class Overlay extends MappedDisk {
       if (data.byteLength > 0) this.#writeCluster(guestClusterOf(offset), within, data);
       return this.#commitWhenMuchWaits();
     }
-    for (const piece of pieces(offset, data.byteLength)) {
-      this.#writeCluster(piece.cluster, piece.within, data.subarray(piece.done, piece.done + piece.length));
-    }
+    this.#writeClusters(offset, data);
     this.#commitWhenMuchWaits();
   }
 
@@ -157,29 +165,72 @@ export class Overlay extends MappedDisk {
   }
 
   #writeCluster(cluster: GuestCluster, within: number, data: Uint8Array): void {
+    const place = this.#placeOf(cluster, within, data);
+    try {
+      this.file.write(place.data, place.offset);
+      if (place.change) this.metadata.change([place.change]);
+    } catch (error) {
+      if (place.taken !== undefined) this.metadata.giveBack(place.taken);
+      throw error;
+    }
+  }
+
+  /** What is to lie side by side in the file goes there in one call, and all the entries into the journal in another. */
+  #writeClusters(offset: number, data: Uint8Array): void {
+    const changes: Change[] = [];
+    const taken: HostCluster[] = [];
+    let run = { offset: 0, from: 0, to: 0 };
+    const put = (): void => {
+      if (run.to > run.from) this.file.write(data.subarray(run.from, run.to), run.offset);
+    };
+    try {
+      for (const { cluster, within, done, length } of pieces(offset, data.byteLength)) {
+        const part = data.subarray(done, done + length);
+        const place = this.#placeOf(cluster, within, part);
+        if (place.change) changes.push(place.change);
+        if (place.taken !== undefined) taken.push(place.taken);
+        if (place.data !== part) {
+          // Put together in the scratch, which the next piece may need.
+          this.file.write(place.data, place.offset);
+        } else if (run.offset + (run.to - run.from) === place.offset && run.to === done) {
+          run.to += length;
+        } else {
+          put();
+          run = { offset: place.offset, from: done, to: done + length };
+        }
+      }
+      put();
+      if (changes.length > 0) this.metadata.change(changes);
+    } catch (error) {
+      for (const host of taken) this.metadata.giveBack(host);
+      throw error;
+    }
+  }
+
+  /** Where in the file a piece of one cluster goes, and with what around it. */
+  #placeOf(cluster: GuestCluster, within: number, data: Uint8Array): Placed {
     const entry = this.metadata.lookup(cluster);
     const first = Math.floor(within / SUBCLUSTER_BYTES);
     const last = Math.floor((within + data.byteLength - 1) / SUBCLUSTER_BYTES);
     const mask = subclusterMask(first, last - first + 1);
     if ((entry.allocated & mask) >>> 0 === mask) {
       this.metadata.touch();
-      this.file.write(data, hostOffset(entry.host) + within);
-      return;
+      return { data, offset: hostOffset(entry.host) + within };
     }
     const whole = this.#fillEdges(cluster, entry, within, data);
-    const host = entry.host === NO_CLUSTER ? this.metadata.allocate() : entry.host;
-    try {
-      this.file.write(whole.data, hostOffset(host) + whole.within);
-      const changed: L2Entry = {
-        host,
-        allocated: (entry.allocated | mask) >>> 0,
-        zero: (entry.zero & ~mask) >>> 0,
-      };
-      this.metadata.change([[cluster, changed]]);
-    } catch (error) {
-      if (entry.host === NO_CLUSTER) this.metadata.giveBack(host);
-      throw error;
-    }
+    const isNew = entry.host === NO_CLUSTER;
+    const host = isNew ? this.metadata.allocate() : entry.host;
+    const changed: L2Entry = {
+      host,
+      allocated: (entry.allocated | mask) >>> 0,
+      zero: (entry.zero & ~mask) >>> 0,
+    };
+    return {
+      data: whole.data,
+      offset: hostOffset(host) + whole.within,
+      change: [cluster, changed],
+      ...(isNew ? { taken: host } : {}),
+    };
   }
 
   #prepareEdges(offset: number, length: number): Promise<void> | undefined {

@@ -3,7 +3,7 @@ import { ptr } from "bun:ffi";
 import { descriptorOf, libc } from "./libc.ts";
 
 /** Read and put away in one go: small enough to stay in a core's second-level cache between the two copies. */
-const READ_BYTES = 128 * 1024;
+const READ_BYTES = 256 * 1024;
 /** A connection is not alone until the others have been silent for so long. */
 const CROWDED_MS = 100;
 const MSG_DONTWAIT = 0x40;
