@@ -20,8 +20,8 @@ const ENTRY = join(ROOT, "src/cli/main.ts");
 const WORKERS = [
   "src/appliance/state/checkpoint-worker.ts",
   "src/disk/export/worker.ts",
+  "src/disk/hash/worker.ts",
   "src/images/import/worker.ts",
-  "src/images/import/hash/hash-worker.ts",
 ];
 
 /** Platforms that a binary can be made for. */

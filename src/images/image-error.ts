@@ -28,3 +28,7 @@ export class ImageError extends Error {
     super(message, options);
   }
 }
+
+export function cancelled(): ImageError {
+  return new ImageError("cancelled", "the import was cancelled");
+}

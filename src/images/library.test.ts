@@ -1,6 +1,6 @@
 /** The library as its users meet it: imports in a real Worker, names, removal, and what a crash leaves. */
-import { expect, test, setDefaultTimeout } from "bun:test";
-import { chmodSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { afterAll, expect, test, setDefaultTimeout } from "bun:test";
+import { chmodSync, readdirSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as zlib from "node:zlib";
 import { temporaryFolder } from "../../test/support/temporary.ts";
@@ -13,6 +13,10 @@ import type { ImportProgress } from "./import/importer.ts";
 setDefaultTimeout(60_000);
 
 const folder = temporaryFolder("library");
+const servers: Bun.Server<undefined>[] = [];
+afterAll(async () => {
+  for (const server of servers) await server.stop(true);
+});
 let count = 0;
 
 const disk = Buffer.alloc(2 ** 20);
@@ -121,6 +125,59 @@ test("a cancelled import says so and leaves nothing", async () => {
   });
   expect(readdirSync(directory)).toEqual([]);
 });
+
+const MIB = 2 ** 20;
+const noise = new Uint8Array(24 * MIB);
+for (let at = 0; at < noise.byteLength; at += 65_536) crypto.getRandomValues(noise.subarray(at, at + 65_536));
+
+test.skipIf(process.platform !== "linux").each([
+  ["a file", async () => ({ path: file("large.img", noise) })],
+  ["an archive", async () => ({ path: file("large.img.zst", zlib.zstdCompressSync(noise)) })],
+  ["an address", async () => ({ url: stallingServer().url.href })],
+  ["a stream that waits", async () => ({ stream: waitingStream(), label: "waits" })],
+])("an import of %s that is cancelled has no file open any more", async (_what, source) => {
+  const { library, directory } = await fresh();
+  const abort = new AbortController();
+  const importing = library.import(await source(), {
+    signal: abort.signal,
+    onProgress: () => abort.abort(),
+  });
+  expect(await failure(importing)).toMatchObject({ code: "cancelled" });
+  expect(readdirSync(directory)).toEqual([]);
+  // What is removed and still open takes its room until the server ends.
+  expect(openFiles()).toEqual([]);
+});
+
+/** Sends a part of a file, and then nothing. */
+function stallingServer(): Bun.Server<undefined> {
+  const server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    idleTimeout: 0,
+    fetch: () => new Response(waitingStream(), { headers: { "content-length": String(noise.byteLength) } }),
+  });
+  servers.push(server);
+  return server;
+}
+
+function waitingStream(): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start: (controller) => controller.enqueue(noise.slice(0, MIB)),
+  });
+}
+
+function openFiles(): string[] {
+  return readdirSync("/proc/self/fd").flatMap((fd) => {
+    try {
+      const target = readlinkSync(`/proc/self/fd/${fd}`);
+      return target.startsWith(folder) ? [target] : [];
+    } catch (error) {
+      // The descriptor of the listing itself is gone by now.
+      if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+      throw error;
+    }
+  });
+}
 
 test("a damaged archive leaves nothing, and the library goes on", async () => {
   const { library, directory } = await fresh();

@@ -3,15 +3,14 @@ import { checkRange, DiskError } from "../../src/disk/disk-error.ts";
 import type { Extent, Layer } from "../../src/disk/layer.ts";
 
 export class MemoryLayer implements Layer {
+  readonly sizeBytes: number;
   closed = false;
 
   constructor(
     readonly bytes: Uint8Array,
     readonly readOnly = true,
-  ) {}
-
-  get sizeBytes(): number {
-    return this.bytes.byteLength;
+  ) {
+    this.sizeBytes = bytes.byteLength;
   }
 
   tryRead(into: Uint8Array, offset: number): boolean {

@@ -137,6 +137,15 @@ describe("an exported disk", () => {
   });
 });
 
+/** Says that it has data all over. */
+class EndlessZeros extends MemoryLayer {
+  override readonly sizeBytes = 2 ** 40;
+
+  override readNow(into: Uint8Array): void {
+    into.fill(0);
+  }
+}
+
 describe("a disk as a stream", () => {
   test("gives every byte in order", async () => {
     const chain = await makeChain();
@@ -148,9 +157,8 @@ describe("a disk as a stream", () => {
   });
 
   test.if(Bun.which("xz") !== null)("is not read any more once its reader has stopped", async () => {
-    const disk = new MemoryLayer(new Uint8Array(64 * MIB));
-    crypto.getRandomValues(disk.bytes.subarray(0, 65_536));
-    for (let at = 65_536; at < disk.sizeBytes; at *= 2) disk.bytes.copyWithin(at, 0, at);
+    // Zeros are packed fast enough for the busiest machine, and are never all read.
+    const disk = new EndlessZeros(new Uint8Array());
     for await (const bytes of xzStream(disk)) {
       expect(bytes.byteLength).toBeGreaterThan(0);
       break;

@@ -4,10 +4,11 @@ import { rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { openChain, type ChainLink } from "../chain.ts";
 import { DiskError, errnoOf } from "../disk-error.ts";
+import { startHasher, type Hasher } from "../hash/start-hasher.ts";
 import { openHostFile, syncDirectory } from "../host/file.ts";
 import { workerUrl } from "../host/worker-url.ts";
 import type { Exported } from "./copy.ts";
-import type { FileFormat, FromWorker, Order } from "./messages.ts";
+import type { FileFormat, FromWorker, ToWorker } from "./messages.ts";
 import { withEta, type ExportProgress } from "./progress.ts";
 import { xzStream } from "./streams.ts";
 
@@ -22,7 +23,7 @@ export interface ExportOptions {
   readonly format: ExportFormat;
   /** Replace a file that is there, once the new one is whole and durable; else it is refused with "EEXIST". */
   readonly replace?: boolean;
-  /** Tell the SHA-256 of the disk's content, zeros and all. It is computed for "raw" and "qcow2". */
+  /** Tell the SHA-256 of the disk's content, zeros and all. It is computed for "raw". */
   readonly sha256?: boolean;
   readonly onProgress?: (progress: ExportProgress) => void;
   readonly signal?: AbortSignal;
@@ -74,16 +75,27 @@ async function runWorker(
   const cancelled = new SharedArrayBuffer(4);
   const cancel = (): void => void Atomics.store(new Int32Array(cancelled), 0, 1);
   const eta = withEta();
+  let hasher: Hasher | undefined;
   signal?.addEventListener("abort", cancel, { once: true });
   worker.addEventListener("error", (event) =>
     reject(new DiskError("EIO", `the export failed: ${event.message}`)),
   );
   worker.addEventListener("message", ({ data }: MessageEvent<FromWorker>) => {
-    if (data.type === "done") resolve(data.exported);
-    else if (data.type === "failed") reject(new DiskError(data.code, data.message));
-    else onProgress?.(eta(data));
+    switch (data.type) {
+      case "hasher":
+        hasher = startHasher((words) => reject(new DiskError("EIO", `the export failed: ${words}`)));
+        worker.postMessage({ type: "hasher", port: hasher.port } satisfies ToWorker, [hasher.port]);
+        return;
+      case "done":
+        return resolve(data.exported);
+      case "failed":
+        return reject(new DiskError(data.code, data.message));
+      case "progress":
+        onProgress?.(eta(data));
+    }
   });
-  const order: Order = { chain, target, format, sha256, cancelled };
+  const sum = sha256 && format === "raw";
+  const order: ToWorker = { type: "export", chain, target, format, sha256: sum, cancelled };
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a Worker has no origin, a window has
   worker.postMessage(order);
   try {
@@ -91,6 +103,7 @@ async function runWorker(
   } finally {
     signal?.removeEventListener("abort", cancel);
     worker.terminate();
+    hasher?.worker.terminate();
     // Until then it might still make the file that the caller is about to remove.
     await ended;
   }

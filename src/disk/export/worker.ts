@@ -1,9 +1,10 @@
 /** The Worker of one export. It takes one order, says how it goes, and is then terminated by whoever gave it. */
 import { openChain } from "../chain.ts";
 import { DiskError, errnoOf } from "../disk-error.ts";
+import { FollowingHash } from "../hash/following-hash.ts";
 import { openHostFile } from "../host/file.ts";
 import { copyDisk, type CopyCounters, type Exported } from "./copy.ts";
-import type { FromWorker, Order } from "./messages.ts";
+import type { FromWorker, Order, ToWorker } from "./messages.ts";
 import { Qcow2Writer } from "./qcow2-writer.ts";
 import { RawWriter } from "./raw-writer.ts";
 
@@ -12,7 +13,19 @@ declare const self: Worker;
 /** Often enough for a bar that moves, seldom enough to cost nothing. */
 const PROGRESS_EVERY_MS = 200;
 
-self.addEventListener("message", (event: MessageEvent<Order>) => void run(event.data));
+let connect: ((port: MessagePort) => void) | undefined;
+
+self.addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
+  if (data.type === "export") void run(data);
+  else connect?.(data.port);
+});
+
+function openHasher(): Promise<MessagePort> {
+  return new Promise((resolve) => {
+    connect = resolve;
+    say({ type: "hasher" });
+  });
+}
 
 async function run(order: Order): Promise<void> {
   try {
@@ -28,6 +41,7 @@ async function carryOut({ chain, target, format, sha256, cancelled }: Order): Pr
   const disk = await openChain(chain);
   try {
     const file = openHostFile(target, "replace");
+    const hash = sha256 ? new FollowingHash(target, openHasher) : undefined;
     try {
       const Writer = { raw: RawWriter, qcow2: Qcow2Writer }[format];
       const progress = paced(PROGRESS_EVERY_MS);
@@ -35,8 +49,9 @@ async function carryOut({ chain, target, format, sha256, cancelled }: Order): Pr
         if (Atomics.load(flag, 0) !== 0) throw new DiskError("ECANCELED", "the export was cancelled");
         progress(counters);
       };
-      return await copyDisk(disk, file, new Writer(file, disk.sizeBytes), { sha256, step });
+      return await copyDisk(disk, file, new Writer(file, disk.sizeBytes), { hash, step });
     } finally {
+      await hash?.close();
       file.close();
     }
   } finally {

@@ -3,7 +3,7 @@
  * and after a cut the rest is asked for by Range (RFC 9110, sections 13.1.5 and 14).
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { ImageError } from "../image-error.ts";
+import { cancelled, ImageError } from "../image-error.ts";
 import { MAX_SOURCE_BYTES } from "../import/limits.ts";
 import { readRange } from "../import/source/file-source.ts";
 import { bodyOf, get, Interrupted, type Answer } from "./get.ts";
@@ -18,6 +18,8 @@ export interface DownloadOptions {
   readonly onSize: (totalBytes: number, missingBytes: number) => void;
   /** Told why the connection is made anew. */
   readonly onRetry: (reason: string) => void;
+  /** Ends it with "cancelled", also while it waits. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Yields everything, what an earlier attempt left in the part first. Throws an `ImageError`. */
@@ -41,7 +43,7 @@ class Download {
   }
 
   async *bytes(): AsyncGenerator<Uint8Array> {
-    const { part, limits } = this.#options;
+    const { part, limits, signal } = this.#options;
     const { sizeBytes, validator } = part.open();
     this.#have = sizeBytes;
     this.#validator = validator;
@@ -53,12 +55,15 @@ class Download {
           yield* this.#attempt();
           return;
         } catch (error) {
+          if (signal?.aborted) throw cancelled();
           if (!(error instanceof Interrupted)) throw error;
           failures = this.#have > before ? 1 : failures + 1;
           const most = error.noWay && this.#have === 0 ? NO_WAY_ATTEMPTS : limits.attempts;
           if (failures >= most) throw this.#givenUp(error);
           this.#options.onRetry(error.message);
-          await sleep(limits.retryMs * 2 ** (failures - 1));
+          await sleep(limits.retryMs * 2 ** (failures - 1), undefined, { signal }).catch(() => {
+            throw cancelled();
+          });
         }
       }
     } finally {
@@ -67,11 +72,11 @@ class Download {
   }
 
   async *#attempt(): AsyncGenerator<Uint8Array> {
-    const { url, part, limits } = this.#options;
+    const { url, part, limits, signal } = this.#options;
     // Of a part that seems whole one byte is asked for again, so that the server says whether it still is.
     const last = (this.#validator.totalBytes ?? Number.POSITIVE_INFINITY) - 1;
     const from = Math.max(0, Math.min(this.#have, last));
-    const answer = await get(url, this.#rangeHeaders(from), limits);
+    const answer = await get(url, this.#rangeHeaders(from), limits, signal);
     const at = this.#begin(answer, from);
     if (this.#yielded < at) {
       const known = this.#yielded;

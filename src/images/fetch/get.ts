@@ -52,11 +52,19 @@ export function shownUrl(url: URL): string {
 /**
  * Asks for the address. Resolves with an answer of 200, 206 or 416.
  * Throws an `Interrupted` when it may be tried again, and an `ImageError` ("fetch-failed", "bad-url") when not.
+ * The signal ends the asking, and the body as well.
  */
-export async function get(start: URL, headers: Record<string, string>, limits: FetchLimits): Promise<Answer> {
+export async function get(
+  start: URL,
+  headers: Record<string, string>,
+  limits: FetchLimits,
+  signal?: AbortSignal,
+): Promise<Answer> {
   let url = start;
   for (let redirects = 0; ; redirects += 1) {
     const controller = new AbortController();
+    signal?.addEventListener("abort", () => controller.abort(), { once: true });
+    signal?.throwIfAborted();
     const response = await ask(url, headers, controller, limits);
     const location = response.headers.get("location");
     if (!REDIRECTS.has(response.status) || location === null) {

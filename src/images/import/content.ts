@@ -10,5 +10,5 @@ export interface Zeros {
 
 export type Piece = Uint8Array | Zeros;
 
-/** The disk's content from its first byte to its last, in order. */
+/** The disk's content from its first byte to its last, in order. A piece is there until the next one is asked for. */
 export type Content = AsyncIterable<Piece>;

@@ -1,6 +1,7 @@
 /** Runs one import in a Worker and tells how far it is. */
+import { startHasher, type Hasher } from "../../disk/hash/start-hasher.ts";
 import { workerUrl } from "../../disk/host/worker-url.ts";
-import { ImageError } from "../image-error.ts";
+import { cancelled, ImageError } from "../image-error.ts";
 import { EtaMeter } from "./eta-meter.ts";
 import type { FromWorker, ImportOrder, ToWorker } from "./messages.ts";
 import type { Unpacked } from "./unpack.ts";
@@ -23,6 +24,9 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** A Worker that is cancelled ends within a piece of its work; one that a slow disk holds longer is ended from outside. */
+const CANCEL_GRACE_MS = 10_000;
+
 const STAGES = { file: "unpacking", stream: "receiving", url: "fetching" } as const;
 
 /**
@@ -38,9 +42,16 @@ export async function runImport(
   const worker = new Worker(workerUrl("src/images/import/worker.ts"));
   const reader = stream?.getReader();
   const meter = new EtaMeter();
-  let hasher: Worker | undefined;
+  let hasher: Hasher | undefined;
   const { promise, resolve, reject } = Promise.withResolvers<Unpacked>();
-  const cancel = (): void => reject(cancelled());
+  const flag = new SharedArrayBuffer(4);
+  let grace: ReturnType<typeof setTimeout> | undefined;
+  const cancel = (): void => {
+    // The Worker ends by itself and closes its files, which a terminated one leaves open in this process.
+    Atomics.store(new Int32Array(flag), 0, 1);
+    tell(worker, { type: "cancel" });
+    grace = setTimeout(() => reject(cancelled()), CANCEL_GRACE_MS);
+  };
   signal?.addEventListener("abort", cancel, { once: true });
 
   const ended = new Promise((resolve) => {
@@ -56,7 +67,8 @@ export async function runImport(
         if (reader) handOver(reader, worker).catch(reject);
         return;
       case "hasher":
-        hasher = startHasher(worker, reject);
+        hasher = startHasher((words) => reject(new ImageError("io", `the import failed: ${words}`)));
+        worker.postMessage({ type: "hasher", port: hasher.port } satisfies ToWorker, [hasher.port]);
         return;
       case "progress": {
         const { doneBytes, totalBytes, writtenBytes } = message;
@@ -76,33 +88,25 @@ export async function runImport(
       case "done":
         return resolve(message.unpacked);
       case "failed":
-        return reject(new ImageError(message.code, message.message, message.fix));
+        return reject(
+          signal?.aborted ? cancelled() : new ImageError(message.code, message.message, message.fix),
+        );
     }
   });
-  tell(worker, { type: "import", order });
+  tell(worker, { type: "import", order, cancelled: flag });
   try {
-    return await promise;
+    const unpacked = await promise;
+    if (signal?.aborted) throw cancelled();
+    return unpacked;
   } finally {
     signal?.removeEventListener("abort", cancel);
+    clearTimeout(grace);
     worker.terminate();
-    hasher?.terminate();
+    hasher?.worker.terminate();
     // Until then it might still make the file that the caller is about to remove.
     await ended;
     await reader?.cancel();
   }
-}
-
-/** Starts the thread that hashes, and gives the import its way to it. */
-function startHasher(worker: Worker, onFailure: (error: ImageError) => void): Worker {
-  const hasher = new Worker(workerUrl("src/images/import/hash/hash-worker.ts"));
-  hasher.addEventListener("error", (event) =>
-    onFailure(new ImageError("io", `the import failed: ${event.message}`)),
-  );
-  const { port1, port2 } = new MessageChannel();
-  hasher.postMessage({ port: port1 }, [port1]);
-  const answer: ToWorker = { type: "hasher", port: port2 };
-  worker.postMessage(answer, [port2]);
-  return hasher;
 }
 
 async function handOver(reader: ReadableStreamDefaultReader<Uint8Array>, worker: Worker): Promise<void> {
@@ -117,8 +121,4 @@ async function handOver(reader: ReadableStreamDefaultReader<Uint8Array>, worker:
 function tell(worker: Worker, message: ToWorker): void {
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a Worker has no origin, a window has
   worker.postMessage(message);
-}
-
-function cancelled(): ImageError {
-  return new ImageError("cancelled", "the import was cancelled");
 }

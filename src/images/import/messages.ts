@@ -27,7 +27,10 @@ export interface ImportOrder {
 }
 
 export type ToWorker =
-  | { readonly type: "import"; readonly order: ImportOrder }
+  /** `cancelled` is a 32-bit word of shared memory: not 0 once the import is to end. */
+  | { readonly type: "import"; readonly order: ImportOrder; readonly cancelled: SharedArrayBuffer }
+  /** For an import that waits: for bytes, or for a server. */
+  | { readonly type: "cancel" }
   /** The way to a thread that hashes, as an answer to "hasher". */
   | { readonly type: "hasher"; readonly port: MessagePort }
   | { readonly type: "chunk"; readonly bytes: Uint8Array }

@@ -11,11 +11,17 @@ import { FileSource } from "./source/file-source.ts";
 import type { Source } from "./source/source.ts";
 import { StreamSource } from "./source/stream-source.ts";
 
-/**
- * Opens what the order names. `chunks` are those of a stream, `onNote` is told of what goes on with a connection.
- * Throws an `ImageError` or a `DiskError`.
- */
-export function openSource(order: ImportOrder, chunks: Bytes, onNote: (words: string) => void): Source {
+export interface SourceSurroundings {
+  /** Those of a stream. */
+  readonly chunks: Bytes;
+  /** Told of what goes on with a connection. */
+  readonly onNote: (words: string) => void;
+  /** Ends what waits for a server. */
+  readonly signal: AbortSignal;
+}
+
+/** Opens what the order names. Throws an `ImageError` or a `DiskError`. */
+export function openSource(order: ImportOrder, { chunks, onNote, signal }: SourceSurroundings): Source {
   const { source, spool } = order;
   const folder = dirname(order.target);
   const hashed = wantsSourceSum(order.checks);
@@ -43,6 +49,7 @@ export function openSource(order: ImportOrder, chunks: Bytes, onNote: (words: st
           checkRoom(folder, missing + total, "the file with the image in it");
         },
         onRetry: onNote,
+        signal,
       });
       return new StreamSource(bytes, {
         totalBytes: () => totalBytes,

@@ -1,15 +1,16 @@
-/** Writes a disk image without its zeros: pages that hold nothing else become holes. The content is hashed on the way. */
+/** Writes a disk image without its zeros: pages that hold nothing else become holes. What is written is hashed behind it. */
+import type { ContentSums } from "../../disk/hash/file-sums.ts";
+import type { FollowingHash } from "../../disk/hash/following-hash.ts";
+import { bothEnded } from "../../disk/host/both-ended.ts";
 import type { HostFile } from "../../disk/host/file.ts";
+import { WritePace } from "../../disk/host/write-pace.ts";
 import { ImageError } from "../image-error.ts";
 import type { Piece } from "./content.ts";
-import type { ContentHash, ContentSums } from "./hash/content-hash.ts";
 
 /** What a hole is made of; a page of the host, and of its file systems. */
 const PAGE_BYTES = 4096;
 /** Disks have whole sectors: an image that ends within one is filled up with zeros. */
 const SECTOR_BYTES = 512;
-/** Written bytes after which the disk is made to catch up, so that an import never fills memory with dirty pages. */
-const SYNC_EVERY_BYTES = 64 * 2 ** 20;
 
 const ZEROS = Buffer.alloc(PAGE_BYTES);
 
@@ -25,22 +26,23 @@ export class SparseWriter {
   #filled = 0;
   /** Bytes of content before the page. */
   #offset = 0;
-  #unsynced = 0;
-  #syncing: Promise<void> = Promise.resolve();
+  readonly #pace: WritePace;
   /** Bytes that were not zeros, in whole pages. */
   writtenBytes = 0;
 
   /**
    * @param maxBytes content beyond it is refused with "too-large"
-   * @param hash of all content
+   * @param hash of the same file
    * @param onWritten called now and then while pages are written, so that the caller may look at the disk's room and throw
    */
   constructor(
     private readonly file: HostFile,
     private readonly maxBytes: number,
-    private readonly hash: ContentHash,
+    private readonly hash: FollowingHash,
     private readonly onWritten: (writtenBytes: number) => void = () => undefined,
-  ) {}
+  ) {
+    this.#pace = new WritePace(file);
+  }
 
   get contentBytes(): number {
     return this.#offset + this.#filled;
@@ -51,41 +53,21 @@ export class SparseWriter {
     const length = piece instanceof Uint8Array ? piece.byteLength : piece.zeros;
     if (this.contentBytes + length > this.maxBytes)
       throw new ImageError("too-large", `the image is larger than ${this.maxBytes / 2 ** 30} GiB`);
-    if (piece instanceof Uint8Array) {
-      await this.hash.update(piece);
-      this.#pushBytes(piece);
-    } else {
-      await this.hash.zeros(piece.zeros);
-      this.#pushZeros(piece.zeros);
-    }
-    if (this.#unsynced < SYNC_EVERY_BYTES) return;
-    this.#unsynced = 0;
-    this.onWritten(this.writtenBytes);
-    // The disk works on one stretch while the next is unpacked.
-    await this.#syncing;
-    this.#syncing = this.file.sync();
-    // Waited for at the next stretch or the end; until then its failure is not unhandled.
-    this.#syncing.catch(() => undefined);
+    if (piece instanceof Uint8Array) this.#pushBytes(piece);
+    else this.#pushZeros(piece.zeros);
+    if (this.#pace.keep(this.writtenBytes, this.#offset)) this.onWritten(this.writtenBytes);
+    await this.hash.reached(this.#offset);
   }
 
-  /** Writes the rest and syncs. The size is that of whole sectors, and the hash covers all of it. */
+  /** Writes the rest and syncs. The size is that of whole sectors. */
   async finish(): Promise<Written> {
-    const rest = this.contentBytes % SECTOR_BYTES;
-    const padding = rest === 0 ? 0 : SECTOR_BYTES - rest;
-    const last = this.#page.subarray(0, this.#filled);
-    this.#writePages(last);
-    this.#offset += this.#filled + padding;
-    this.#filled = 0;
-    this.file.truncate(this.#offset);
-    await this.#syncing;
+    const { contentBytes } = this;
+    this.#writePages(this.#page.subarray(0, this.#filled));
+    const sizeBytes = Math.ceil(contentBytes / SECTOR_BYTES) * SECTOR_BYTES;
+    this.file.truncate(sizeBytes);
     this.onWritten(this.writtenBytes);
-    await this.file.sync();
-    return { sizeBytes: this.#offset, ...(await this.hash.digest(padding)) };
-  }
-
-  /** The file is not to be closed while it is being synced. */
-  async settled(): Promise<void> {
-    await this.#syncing.catch(() => undefined);
+    const [sums] = await bothEnded(this.hash.digest(contentBytes, sizeBytes), this.file.sync());
+    return { sizeBytes, ...sums };
   }
 
   #pushBytes(bytes: Uint8Array): void {
@@ -137,6 +119,5 @@ export class SparseWriter {
     if (run.byteLength === 0) return;
     this.file.write(run, offset);
     this.writtenBytes += run.byteLength;
-    this.#unsynced += run.byteLength;
   }
 }

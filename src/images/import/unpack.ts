@@ -1,13 +1,13 @@
 /** One import from its bytes to a finished file: the part that runs in the Worker, and in tests without one. */
 import { dirname } from "node:path";
 import { errnoOf } from "../../disk/disk-error.ts";
+import { FollowingHash } from "../../disk/hash/following-hash.ts";
 import { openHostFile } from "../../disk/host/file.ts";
 import { ImageError } from "../image-error.ts";
 import { checkSource, checkUnpacked as checkImage, type Checks } from "./checks.ts";
 import type { Bytes, Content } from "./content.ts";
 import { decompress } from "./decompress.ts";
 import { checkUnpacked, formatOf, MAGIC_BYTES, type FormatChoice, type FormatName } from "./formats.ts";
-import { type ContentHash, localHash } from "./hash/content-hash.ts";
 import { MAX_EXPANSION, MAX_IMAGE_BYTES, UNQUESTIONED_BYTES } from "./limits.ts";
 import { qcow2Content } from "./qcow2/content.ts";
 import { checkRoom, roomIn } from "./room.ts";
@@ -32,10 +32,12 @@ export interface Counters {
 export interface UnpackOptions {
   readonly format?: FormatChoice;
   readonly checks?: Checks;
-  /** How the content is hashed; without it, on this thread. */
-  readonly hash?: ContentHash;
+  /** Gives the way to a thread that hashes; without it, this one does. */
+  readonly openHasher?: () => Promise<MessagePort>;
   /** Called after every piece. */
   readonly onProgress?: (counters: Counters) => void;
+  /** Called before every piece and at the end; throws to end the import. */
+  readonly goOn?: () => void;
   /** Lower limits than the named ones. */
   readonly maxBytes?: number;
   readonly unquestionedBytes?: number;
@@ -46,13 +48,14 @@ export interface UnpackOptions {
  * there then, unfinished.
  */
 export async function unpack(source: Source, target: string, options: UnpackOptions = {}): Promise<Unpacked> {
-  const { checks = {}, hash = localHash(), onProgress = () => undefined } = options;
+  const { checks = {}, openHasher, onProgress = () => undefined, goOn = () => undefined } = options;
   const { maxBytes = MAX_IMAGE_BYTES, unquestionedBytes = UNQUESTIONED_BYTES } = options;
   try {
     const head = await source.head(MAGIC_BYTES);
     if (head.byteLength === 0) throw new ImageError("unknown-format", "the file is empty");
     const format = formatOf(head, options.format);
     const file = openHostFile(target, "create");
+    const hash = new FollowingHash(target, openHasher);
     const folder = dirname(target);
     const writer = new SparseWriter(file, maxBytes, hash, (written) => {
       guardExpansion(written, source, unquestionedBytes);
@@ -63,9 +66,11 @@ export async function unpack(source: Source, target: string, options: UnpackOpti
       if (format !== "raw" && format !== "qcow2" && source.totalBytes !== undefined)
         checkRoom(folder, source.totalBytes, "the image");
       for await (const piece of await contentOf(format, source, options.format ?? "auto")) {
+        goOn();
         await writer.push(piece);
         onProgress(countersOf(source, writer));
       }
+      goOn();
       if (writer.contentBytes === 0)
         throw new ImageError("unknown-format", "there is nothing in the archive");
       const written = await writer.finish();
@@ -75,8 +80,8 @@ export async function unpack(source: Source, target: string, options: UnpackOpti
       onProgress(countersOf(source, writer));
       return { ...written, format, writtenBytes: writer.writtenBytes };
     } finally {
-      await writer.settled();
       file.close();
+      await hash.close();
     }
   } catch (error) {
     throw toImageError(error);

@@ -1,9 +1,9 @@
 /**
  * The Worker of one import: fetches, reads, unpacks, hashes and writes, so that no session waits for any of it.
- * It takes one order and ends when the library terminates it, which is also how an import is cancelled.
+ * It takes one order, and the library terminates it when it has said how that ended; a cancelled one closes its files first.
  */
 import { lowerThreadPriority } from "../../disk/host/priority.ts";
-import { ThreadedHash } from "./hash/threaded-hash.ts";
+import { cancelled } from "../image-error.ts";
 import type { FromWorker, ImportOrder, ToWorker } from "./messages.ts";
 import { openSource } from "./open-source.ts";
 import { toImageError, unpack, type Counters } from "./unpack.ts";
@@ -14,16 +14,22 @@ declare const self: Worker;
 const PROGRESS_EVERY_MS = 200;
 
 let deliver: ((message: ToWorker) => void) | undefined;
+/** Ends what waits for bytes that may never come; everything else looks at the order's flag. */
+const waiting = new AbortController();
 let connect: ((port: MessagePort) => void) | undefined;
 
 self.addEventListener("message", (event: MessageEvent<ToWorker>) => {
   const message = event.data;
   switch (message.type) {
     case "import":
-      void run(message.order);
+      void run(message.order, new Int32Array(message.cancelled));
       return;
     case "hasher":
       connect?.(message.port);
+      return;
+    case "cancel":
+      waiting.abort();
+      deliver?.({ type: "end" });
       return;
     case "chunk":
     case "end":
@@ -31,7 +37,7 @@ self.addEventListener("message", (event: MessageEvent<ToWorker>) => {
   }
 });
 
-async function run(order: ImportOrder): Promise<void> {
+async function run(order: ImportOrder, flag: Int32Array): Promise<void> {
   lowerThreadPriority();
   let saidAt = Number.NEGATIVE_INFINITY;
   let last: Counters | undefined;
@@ -42,13 +48,21 @@ async function run(order: ImportOrder): Promise<void> {
     saidAt = now;
     say({ type: "progress", ...counters });
   };
+  const goOn = (): void => {
+    if (Atomics.load(flag, 0) !== 0) throw cancelled();
+  };
   try {
-    const source = openSource(order, chunksFromLibrary(), (words) => say({ type: "note", words }));
+    const source = openSource(order, {
+      chunks: chunksFromLibrary(),
+      onNote: (words) => say({ type: "note", words }),
+      signal: waiting.signal,
+    });
     const unpacked = await unpack(source, order.target, {
       format: order.format,
       checks: order.checks,
-      hash: new ThreadedHash(openHasher),
+      openHasher,
       onProgress,
+      goOn,
     });
     if (last) say({ type: "progress", ...last });
     say({ type: "done", unpacked });

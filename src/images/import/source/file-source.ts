@@ -4,6 +4,8 @@ import type { Bytes, Content } from "../content.ts";
 import type { Source } from "./source.ts";
 
 const READ_BYTES = 1 << 20;
+/** Where a file is not in memory, this much is read without asking again whether the next part is. */
+const READ_AHEAD_BYTES = 16 * 2 ** 20;
 /** A hole is given in parts of this size, so that it can be seen how far the work is. */
 const HOLE_BYTES = 64 * 2 ** 20;
 
@@ -86,7 +88,29 @@ export async function* rawContent(file: HostFile, onRead: (bytes: number) => voi
         yield { zeros };
       }
     } else {
-      yield* readRange(file, offset, length, onRead);
+      yield* dataContent(file, offset, length, onRead);
+    }
+  }
+}
+
+/** Data that is in memory is read here, into one buffer; what is not is read ahead for a while on the thread pool. */
+async function* dataContent(
+  file: HostFile,
+  offset: number,
+  length: number,
+  onRead: (bytes: number) => void,
+): AsyncGenerator<Uint8Array> {
+  const buffer = new Uint8Array(Math.min(READ_BYTES, length));
+  for (let done = 0; done < length;) {
+    const piece = buffer.subarray(0, Math.min(READ_BYTES, length - done));
+    if (file.tryRead(piece, offset + done)) {
+      onRead(piece.byteLength);
+      yield piece;
+      done += piece.byteLength;
+    } else {
+      const cold = Math.min(READ_AHEAD_BYTES, length - done);
+      yield* readRange(file, offset + done, cold, onRead);
+      done += cold;
     }
   }
 }
