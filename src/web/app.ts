@@ -38,21 +38,30 @@ const CONTENT_POLICY = [
   "frame-ancestors 'none'",
 ].join("; ");
 
+/** Of every answer. */
+const HEADERS = [
+  ["x-content-type-options", "nosniff"],
+  ["cross-origin-resource-policy", "same-origin"],
+  ["cross-origin-opener-policy", "same-origin"],
+  ["content-security-policy", CONTENT_POLICY],
+  ["referrer-policy", "no-referrer"],
+] as const;
+
 /** Makes the API over what is open. */
 export function createApi(
   context: ApiContext,
   options: GuardOptions = { keys: undefined },
 ): OpenAPIHono<ApiEnv> {
   const app = newRouter();
-  app.use(guard(options));
-  app.use(async (c, next) => (UPLOADS.test(c.req.path) ? next() : smallBody(c, next)));
+  // Before the guard: what it refuses is looked at by browsers, too.
   app.use(async (c, next) => {
     await next();
-    c.header("x-content-type-options", "nosniff");
-    c.header("cross-origin-resource-policy", "same-origin");
-    c.header("content-security-policy", CONTENT_POLICY);
-    c.header("referrer-policy", "no-referrer");
+    for (const [name, value] of HEADERS) c.header(name, value);
+    if (c.req.path.startsWith("/api/") && !c.res.headers.has("cache-control"))
+      c.header("cache-control", "no-store");
   });
+  app.use(guard(options));
+  app.use(async (c, next) => (UPLOADS.test(c.req.path) ? next() : smallBody(c, next)));
   app.route("/", apiRoutes(context));
   const description = {
     openapi: "3.1.0",

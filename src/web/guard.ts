@@ -34,12 +34,12 @@ export function guard({ keys }: GuardOptions): MiddlewareHandler<ApiEnv> {
         detail: `It was asked as ${url.hostname}`,
         fix: "Use its address, or localhost on the computer itself.",
       });
-    const origin = c.req.header("origin");
-    if (origin !== undefined && origin !== url.origin)
+    const foreign = foreignSite(c, url);
+    if (foreign !== undefined)
       return problem(c, 403, {
         code: "wrong-origin",
         title: "Pages of other sites may not use this API",
-        detail: `The request came from ${origin.slice(0, 100)}`,
+        detail: `The request came from ${foreign.slice(0, 100)}`,
         fix: null,
       });
     if (!keys) return next();
@@ -59,6 +59,19 @@ export function guard({ keys }: GuardOptions): MiddlewareHandler<ApiEnv> {
     if (said !== undefined) attempts.failed(c.env.address ?? "");
     return refuse(c);
   };
+}
+
+/**
+ * The site whose page in a browser sent this; undefined for our own page, for programs, and for a person who follows a
+ * link. A picture or a script of another site is fetched without an origin, and said by Sec-Fetch-Site alone (W3C Fetch
+ * Metadata).
+ */
+function foreignSite(c: Context<ApiEnv>, url: URL): string | undefined {
+  const origin = c.req.header("origin");
+  if (origin !== undefined && origin !== url.origin) return origin;
+  const site = c.req.header("sec-fetch-site");
+  const followed = c.req.method === "GET" && c.req.header("sec-fetch-mode") === "navigate";
+  return (site === "cross-site" || site === "same-site") && !followed ? "another site" : undefined;
 }
 
 /** A good link makes a key for this browser; SameSite keeps it out of requests that other sites start. */

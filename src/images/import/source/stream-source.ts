@@ -105,7 +105,8 @@ export class StreamSource implements Source {
     const next = await this.#iterator.next();
     if (next.done) return undefined;
     this.#doneBytes += next.value.byteLength;
-    if (this.#doneBytes > MAX_SOURCE_BYTES)
+    // By its own words, too: what is announced as too large is not taken until it is.
+    if (Math.max(this.#doneBytes, this.totalBytes ?? 0) > MAX_SOURCE_BYTES)
       throw new ImageError("too-large", `what comes is larger than ${MAX_SOURCE_BYTES / 2 ** 30} GiB`);
     this.#hash?.update(next.value);
     return next.value;
