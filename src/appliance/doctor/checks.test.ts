@@ -3,6 +3,7 @@ import { checkDhcpServers } from "./dhcp-servers.ts";
 import type { Finding } from "./finding.ts";
 import { checkFirewall, type FirewallRules } from "./firewall.ts";
 import { checkClock, checkPower, checkSpace } from "./host.ts";
+import { checkIgnored } from "./ignored.ts";
 import { checkLinks, type Link } from "./links.ts";
 import { checkSilentPis } from "./silent-pis.ts";
 
@@ -65,6 +66,7 @@ const levelFor = (right: unknown) =>
 describe("the firewall", () => {
   test("none, or one that drops nothing, is well", () => {
     expect(checkFirewall(undefined, ports)).toEqual([]);
+    expect(brief(checkFirewall("closed", ports))).toEqual(["firewall warning"]);
     expect(brief(checkFirewall({ nftables: [] }, ports))).toEqual(["firewall ok"]);
   });
 
@@ -100,8 +102,36 @@ describe("the computer", () => {
 
   test("only a computer that runs on its battery is told to stay awake", () => {
     expect(checkPower(undefined)).toEqual([]);
-    expect(checkPower(false)).toEqual([]);
-    expect(brief(checkPower(true))).toEqual(["power warning"]);
+    expect(checkPower({ discharging: false, percent: 5 })).toEqual([]);
+    expect(brief(checkPower({ discharging: true, percent: 80 }))).toEqual(["power warning"]);
+    expect(brief(checkPower({ discharging: true, percent: undefined }))).toEqual(["power warning"]);
+    expect(brief(checkPower({ discharging: true, percent: 6 }))).toEqual(["power problem"]);
+  });
+});
+
+describe("who got no answer", () => {
+  const one = {
+    service: "DHCP",
+    who: "52:54:00:00:00:01",
+    name: null,
+    vendor: null,
+    interface: "eth0",
+    reason: "it is no Pi",
+    fix: null,
+    times: 1,
+    firstAt: 0,
+    lastAt: 1_000,
+  };
+
+  test("others are counted, and one that a person can help is told with what to do", () => {
+    expect(checkIgnored([], 2_000)).toEqual([]);
+    expect(brief(checkIgnored([one, { ...one, who: "x" }], 2_000))).toEqual(["ignored ok"]);
+    const [found] = checkIgnored([{ ...one, reason: "--adopt off", fix: "pinetboot pi assign" }], 2_000);
+    expect(found).toMatchObject({ level: "warning", fix: "pinetboot pi assign" });
+  });
+
+  test("what was long ago is not told", () => {
+    expect(checkIgnored([one], 3_600_000)).toEqual([]);
   });
 });
 

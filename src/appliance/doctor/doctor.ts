@@ -8,7 +8,7 @@ import { hostSpace } from "../storage/host-space.ts";
 import { checkDhcpServers, type Heard } from "./dhcp-servers.ts";
 import { type Finding, ok, problem, warning } from "./finding.ts";
 import { checkFirewall, readFirewall } from "./firewall.ts";
-import { checkClock, checkPower, checkSpace, readOnBattery } from "./host.ts";
+import { checkClock, checkPower, checkSpace, readBattery } from "./host.ts";
 import { checkIgnored } from "./ignored.ts";
 import { checkLinks, type Link, readLinks } from "./links.ts";
 import { servedPorts } from "./network.ts";
@@ -38,12 +38,16 @@ export async function examine(
     ...checkLinks(links, served),
     ...heard.findings,
     ...checkDhcpServers(mode, heard.heard),
-    ...checkFirewall(firewall, servedPorts(serving)),
+    // Started with sudo, the server looked while it still could.
+    ...checkFirewall(
+      firewall === "closed" ? (serving?.firewall ?? firewall) : firewall,
+      servedPorts(serving),
+    ),
     ...checkIgnored(appliance.unanswered.all(), Date.now()),
     ...checkSilentPis(readNeighbours(), known),
     checkClock(Date.now()),
     checkSpace(appliance.dataFolder, space),
-    ...checkPower(readOnBattery()),
+    ...checkPower(readBattery()),
   ];
 }
 

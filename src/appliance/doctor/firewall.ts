@@ -30,8 +30,11 @@ export type FirewallRules = z.infer<typeof Ruleset>;
 
 const READ_MS = 3_000;
 
-/** The rules of this computer; undefined where there is no nftables, or it may not be asked. */
-export async function readFirewall(): Promise<FirewallRules | undefined> {
+/** The rules; "closed" where this process may not ask for them; undefined where there is no nftables. */
+export type FirewallSeen = FirewallRules | "closed" | undefined;
+
+/** What the firewall of this computer says at this moment. */
+export async function readFirewall(): Promise<FirewallSeen> {
   const nft = Bun.which("nft", { PATH: `${process.env["PATH"]}:/usr/sbin:/sbin` });
   if (nft === null) return undefined;
   const child = Bun.spawn([nft, "-j", "list", "ruleset"], {
@@ -40,7 +43,7 @@ export async function readFirewall(): Promise<FirewallRules | undefined> {
     timeout: READ_MS,
   });
   const text = await new Response(child.stdout).text();
-  if ((await child.exited) !== 0) return undefined;
+  if ((await child.exited) !== 0) return "closed";
   return Ruleset.safeParse(JSON.parse(text || "{}")).data;
 }
 
@@ -48,8 +51,18 @@ export async function readFirewall(): Promise<FirewallRules | undefined> {
  * Looks at chains that drop what they do not name. A port counts as let in when some accepting rule names it, which is
  * how ufw, firewalld and people write it; rules that lead there by jumps are followed by name alone.
  */
-export function checkFirewall(rules: FirewallRules | undefined, ports: readonly ServedPort[]): Finding[] {
+export function checkFirewall(rules: FirewallSeen, ports: readonly ServedPort[]): Finding[] {
   if (!rules) return [];
+  if (rules === "closed") {
+    const list = ports.map(({ protocol, port }) => `${port}/${protocol}`).join(", ");
+    return [
+      warning(
+        "firewall",
+        "Whether a firewall of this computer drops what Pis send could not be seen without root's rights",
+        `sudo nft list ruleset shows it; Pis need ${list || "no port now"}.`,
+      ),
+    ];
+  }
   const dropping = rules.nftables.some(({ chain }) => chain?.hook === "input" && chain.policy === "drop");
   const rejecting = rules.nftables.some(
     ({ rule, chain }) =>

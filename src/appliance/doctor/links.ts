@@ -1,6 +1,7 @@
 /** The computer's interfaces: is there a cable, and does anybody look at the wrong one? */
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { errnoOf } from "../errors.ts";
 import { localAddresses } from "../net/addresses.ts";
 import { type Finding, ok, problem, warning } from "./finding.ts";
 
@@ -16,6 +17,9 @@ export interface Link {
 const CLASS = "/sys/class/net";
 /** Interfaces that programs make: what is behind them is no network with Pis in it. */
 const VIRTUAL_NAMES = /^(docker|br-|veth|virbr|vmnet|vboxnet|tun|tap|wg|tailscale|zt|utun|lxc|cni|flannel)/;
+
+/** The kernel's own word for such, whatever they are called. */
+const VIRTUAL_TYPES = /^DEVTYPE=(wireguard|ppp|wwan|vxlan|macvlan|ipvlan)$/m;
 
 /** Every interface but loopback, as the system shows it. On systems without /sys, those with addresses. */
 export function readLinks(): readonly Link[] {
@@ -54,7 +58,7 @@ export function checkLinks(links: readonly Link[], served: readonly string[]): F
       problem(
         "link",
         `No link on ${namesOf(real)}`,
-        "Plug the cable in at both ends, or switch the other side on.",
+        `Plug the cable in at both ends, or switch the other side on.${elsewhere(links, served)}`,
       ),
     );
   else if (connected.length > 0 && connected.every(({ kind }) => kind === "wireless"))
@@ -78,12 +82,37 @@ export function checkLinks(links: readonly Link[], served: readonly string[]): F
   return findings;
 }
 
+/** Where a link is that is not served, for the person who plugged the cable in beside. */
+function elsewhere(links: readonly Link[], served: readonly string[]): string {
+  const others = links.filter((link) => isReal(link) && link.carrier && !served.includes(link.name));
+  return served.length === 0 || others.length === 0
+    ? ""
+    : ` ${namesOf(others)} has a link: serve it with --interface ${others[0]?.name}.`;
+}
+
 const isReal = ({ kind }: Link): boolean => kind !== "virtual";
 const namesOf = (links: readonly Link[]): string => links.map(({ name }) => name).join(", ") || "none";
 
 function kindOf(name: string): Link["kind"] {
-  if (existsSync(join(CLASS, name, "wireless"))) return "wireless";
+  const folder = join(CLASS, name);
+  if (existsSync(join(folder, "wireless"))) return "wireless";
+  // VPNs and virtual machines have taps by any name.
+  if (existsSync(join(folder, "tun_flags")) || VIRTUAL_TYPES.test(read(join(folder, "uevent"))))
+    return "virtual";
+  const members = join(folder, "brif");
+  if (existsSync(members) && !readdirSync(members).some((member) => kindOf(member) === "wired"))
+    return "virtual";
   return kindByName(name);
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    // It went away while we looked.
+    if (errnoOf(error) === "ENOENT") return "";
+    throw error;
+  }
 }
 
 function kindByName(name: string): Link["kind"] {

@@ -5,6 +5,7 @@
 import type { ShimBundle } from "../../shim/index.ts";
 import type { Appliance } from "../appliance.ts";
 import { Director, type BootPolicyOptions } from "../boot/director.ts";
+import { type FirewallSeen, readFirewall } from "../doctor/firewall.ts";
 import { type ApplianceError, wordsOf } from "../errors.ts";
 import { NetconsoleKeeper } from "../netconsole/keeper.ts";
 import { listenNetconsole } from "../netconsole/listener.ts";
@@ -63,6 +64,8 @@ export interface Serving {
   readonly tftp: Endpoint | undefined;
   readonly report: Endpoint | undefined;
   shim(): ShimStatus;
+  /** As of the start, when there may have been more rights than now. */
+  readonly firewall: FirewallSeen;
   /** Why what does not run does not. */
   readonly problems: readonly ApplianceError[];
   /** Ends every connection, closes every disk. */
@@ -242,6 +245,7 @@ export async function startServing(appliance: Appliance, options: ServeOptions):
       tftp: at(tftp),
       report: at(report),
       shim: () => keeper.status,
+      firewall: await readFirewall(),
       problems,
       stop: () => stopAll(stops),
     };
