@@ -245,8 +245,16 @@ describeWith(["root", "setpriv", "curl"], "a server that was started with sudo",
       expect(statSync(data)).toMatchObject({ uid: CALLER, mode: 0o40700 });
       const as = (user: number) =>
         runProgram([
-          ...["setpriv", `--reuid=${user}`, `--regid=${user}`, "--clear-groups"],
-          ...["curl", "--silent", "--show-error", "--unix-socket", socket, "http://localhost/api/keys"],
+          "setpriv",
+          `--reuid=${user}`,
+          `--regid=${user}`,
+          "--clear-groups",
+          "curl",
+          "--silent",
+          "--show-error",
+          "--unix-socket",
+          socket,
+          "http://localhost/api/keys",
         ]);
       expect(await as(CALLER)).toMatchObject({ code: 0, stdout: "[]" });
       expect(await as(STRANGER)).toMatchObject({ code: 7, stdout: "" });
