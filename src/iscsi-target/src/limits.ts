@@ -37,7 +37,7 @@ export const DEFAULT_LIMITS: ServerLimits = {
 
 /**
  * Linux makes whoever writes wait for the disk when about 15 % of the memory is dirty, for all programs together: a
- * sixteenth lets two sessions write at full speed before that, and their flushes begin at half of it. Less than the least, and a small host would flush
+ * sixteenth lets two sessions write at full speed before that, and their flushes begin at three quarters of it. Less than the least, and a small host would flush
  * all the time; more than the most, and an initiator's own flush would take many seconds on a hard disk.
  */
 function dirtyBytesOf(memoryBytes: number): number {

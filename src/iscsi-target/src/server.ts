@@ -54,13 +54,12 @@ export async function createIscsiServer(options: IscsiServerOptions): Promise<Is
   const connections = new Set<Connection>();
   let isStopping = false;
   let arrived = 0;
-  const input = new SharedInput(now);
   const host: ConnectionHost = {
     directory: options.directory,
     limits,
     registry,
-    input,
-    output: { batch: new Batch(), tailBytes: 0, isCrowded: () => input.isCrowded },
+    input: new SharedInput(now),
+    output: { batch: new Batch(), tailBytes: 0 },
     onEvent: options.onEvent ?? (() => undefined),
     portal: (address, port) => options.portalAddress?.({ address, port }) ?? portalOf(address, port),
     randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),

@@ -48,7 +48,7 @@ export class FakeServer {
   readonly device: StrictDevice;
   readonly registry = new SessionRegistry();
   readonly events: IscsiEvent[] = [];
-  readonly output = { batch: BATCH, tailBytes: 0, isCrowded: () => false };
+  readonly output = { batch: BATCH, tailBytes: 0 };
   opened = 0;
   closed = 0;
 

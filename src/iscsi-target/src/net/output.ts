@@ -13,8 +13,6 @@ export interface SharedOutput {
   readonly batch: Batch;
   /** Unsent tails of all connections. */
   tailBytes: number;
-  /** Whether several connections are at work. */
-  readonly isCrowded: () => boolean;
 }
 
 export interface Digests {
@@ -24,15 +22,9 @@ export interface Digests {
 
 /** Written in one turn of the event loop before other connections get theirs. */
 const TURN_BYTES = 4 * BATCH_BYTES;
-/**
- * One of the longest PDUs, for a connection that has the server for itself: its initiator works on one while the next is
- * read, and the socket takes it whole (of four at once a part stayed over and was copied). With several connections
- * there is always one to go on with, and fewer and longer writes cost less.
- */
-const ALONE_BATCH_BYTES = BATCH_BYTES / 4;
-/** Beyond this many bytes of tails, many peers do not read; then each gets a batch of SHORT_BATCH_BYTES only. */
-const MANY_TAIL_BYTES = 32 * 1024 * 1024;
-const SHORT_BATCH_BYTES = 64 * 1024;
+/** Beyond this many bytes of tails, many peers do not read; then each gets a batch of CROWDED_BATCH_BYTES only. */
+const CROWDED_TAIL_BYTES = 32 * 1024 * 1024;
+const CROWDED_BATCH_BYTES = 64 * 1024;
 
 export class Output {
   readonly #socket: Writable;
@@ -67,18 +59,14 @@ export class Output {
     const { batch } = this.#shared;
     let written = 0;
     for (;;) {
-      batch.reset({ limit: this.#batchLimit(), ...digests });
+      const crowded = this.#shared.tailBytes > CROWDED_TAIL_BYTES;
+      batch.reset({ limit: crowded ? CROWDED_BATCH_BYTES : BATCH_BYTES, ...digests });
       const more = outbox.fill(batch);
       if (batch.used === 0) return false;
       written += batch.used;
       if (!this.#write(batch.bytes.subarray(0, batch.used)) || !more) return false;
       if (written >= TURN_BYTES) return true;
     }
-  }
-
-  #batchLimit(): number {
-    if (this.#shared.tailBytes > MANY_TAIL_BYTES) return SHORT_BATCH_BYTES;
-    return this.#shared.isCrowded() ? BATCH_BYTES : ALONE_BATCH_BYTES;
   }
 
   /** Forgets everything. */

@@ -3,22 +3,41 @@ import { RamDevice } from "../../testing/ram-device.ts";
 import { DirtyBudget } from "./dirty-budget.ts";
 
 const KIB = 1024;
+const MIB = 1024 * KIB;
 
-function budgeted(maxBytes = 64 * KIB) {
-  const disk = new RamDevice(64 * KIB);
+function budgeted(maxBytes = 64 * KIB, diskBytes = 64 * KIB) {
+  const disk = new RamDevice(diskBytes);
   const budget = new DirtyBudget(maxBytes);
   return { disk, budget, device: budget.meter(disk) };
 }
 
 describe("the budget of dirty bytes", () => {
-  test("has a flush due at its half, and is spent at its end", () => {
+  test("has a flush due at three quarters, and is spent at its end", () => {
     const { budget, device } = budgeted();
-    device.write(new Uint8Array(31 * KIB), 0);
+    device.write(new Uint8Array(47 * KIB), 0);
     expect([budget.isFlushDue, budget.isSpent]).toEqual([false, false]);
-    device.write(new Uint8Array(KIB), 0);
+    device.write(new Uint8Array(KIB), 47 * KIB);
     expect([budget.isFlushDue, budget.isSpent]).toEqual([true, false]);
-    device.write(new Uint8Array(32 * KIB), 0);
+    device.write(new Uint8Array(16 * KIB), 48 * KIB);
     expect(budget.isSpent).toBe(true);
+  });
+
+  test("counts a place that is written again and again once", async () => {
+    const { budget, device } = budgeted(8 * MIB, 64 * MIB);
+    for (let round = 0; round < 100; round++) device.write(new Uint8Array(MIB), 4 * MIB);
+    expect(budget.isFlushDue).toBe(false);
+    for (let at = 8; at < 13; at++) device.write(new Uint8Array(MIB), at * MIB);
+    expect([budget.isFlushDue, budget.isSpent]).toEqual([true, false]);
+    await device.flush();
+    expect(budget.isFlushDue).toBe(false);
+    for (let at = 4; at < 12; at++) device.write(new Uint8Array(MIB), at * MIB);
+    expect(budget.isSpent).toBe(true);
+  });
+
+  test("counts small writes all over a large disk by their bytes", () => {
+    const { budget, device } = budgeted(64 * KIB, 64 * MIB);
+    for (let at = 0; at < 12; at++) device.write(new Uint8Array(4 * KIB), at * 5 * MIB);
+    expect([budget.isFlushDue, budget.isSpent]).toEqual([true, false]);
   });
 
   test("is whole again after the initiator's own flush", async () => {

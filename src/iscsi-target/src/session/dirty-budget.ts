@@ -1,9 +1,14 @@
 /**
  * Bytes that a session has written and nobody has flushed yet. Left alone they would fill the page cache until the
- * system makes a write wait for the disk, and with it the event loop and everyone on it. So half way through the
- * budget a flush begins beside the writes, and beyond it answers to writes (and R2Ts) wait for that flush.
+ * system makes a write wait for the disk, and with it the event loop and everyone on it. So before the end of the
+ * budget a flush begins beside the writes, and beyond it answers to writes (and R2Ts) wait for that flush. Not sooner
+ * than that: a flush is work on the disk's file that the writes then wait for in turn, and the system writes back by itself.
  */
 import type { BlockDevice } from "../block-device.ts";
+import { DirtyPlaces } from "./dirty-places.ts";
+
+/** The part of the budget at which a flush begins beside the writes: the rest is what they fill meanwhile. */
+const FLUSH_AT = 0.75;
 
 export class DirtyBudget {
   readonly #maxBytes: number;
@@ -24,7 +29,7 @@ export class DirtyBudget {
 
   /** Time for a flush that no one waits for yet. */
   get isFlushDue(): boolean {
-    return this.#flush === undefined && this.#bytes >= this.#maxBytes / 2;
+    return this.#flush === undefined && this.#bytes >= this.#maxBytes * FLUSH_AT;
   }
 
   /** Writers are to wait for `relief`. */
@@ -52,7 +57,7 @@ class MeteredDevice implements BlockDevice {
   readonly #device: BlockDevice;
   readonly #count: (bytes: number) => void;
   readonly #underWay = new Set<Promise<void>>();
-  #dirtyBytes = 0;
+  readonly #dirty: DirtyPlaces;
   #failure: { readonly error: unknown } | undefined;
   readonly extents?: NonNullable<BlockDevice["extents"]>;
   readonly prepare?: NonNullable<BlockDevice["prepare"]>;
@@ -60,6 +65,7 @@ class MeteredDevice implements BlockDevice {
   constructor(device: BlockDevice, count: (bytes: number) => void) {
     this.#device = device;
     this.#count = count;
+    this.#dirty = new DirtyPlaces(device.sizeBytes);
     this.sizeBytes = device.sizeBytes;
     this.readOnly = device.readOnly;
     if (device.extents) this.extents = device.extents.bind(device);
@@ -76,8 +82,9 @@ class MeteredDevice implements BlockDevice {
 
   write(data: Uint8Array, offset: number): void {
     this.#device.write(data, offset);
-    this.#dirtyBytes += data.length;
-    this.#count(data.length);
+    const before = this.#dirty.bytes;
+    this.#dirty.add(offset, data.length);
+    this.#count(this.#dirty.bytes - before);
   }
 
   discard(offset: number, length: number): void {
@@ -95,7 +102,7 @@ class MeteredDevice implements BlockDevice {
 
   async flushBehind(): Promise<void> {
     try {
-      if (this.#dirtyBytes > 0) await this.#flush();
+      if (this.#dirty.bytes > 0) await this.#flush();
     } catch (error) {
       this.#failure = { error };
     }
@@ -104,8 +111,8 @@ class MeteredDevice implements BlockDevice {
   }
 
   #flush(): Promise<void> {
-    const begun = this.#dirtyBytes;
-    this.#dirtyBytes = 0;
+    const begun = this.#dirty.bytes;
+    this.#dirty.clear();
     const work = this.#device.flush().finally(() => {
       this.#count(-begun);
       this.#underWay.delete(work);
