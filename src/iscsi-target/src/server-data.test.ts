@@ -84,6 +84,25 @@ const PARAMETERS: readonly { name: string; keys: readonly TextKey[] }[] = [
     ],
   },
   {
+    name: "a header digest's alone",
+    keys: [
+      ["HeaderDigest", "CRC32C"],
+      ["DataDigest", "None"],
+      ["InitialR2T", "Yes"],
+      ["ImmediateData", "No"],
+    ],
+  },
+  {
+    name: "a data digest's alone",
+    keys: [
+      ["HeaderDigest", "None"],
+      ["DataDigest", "CRC32C,None"],
+      ["InitialR2T", "No"],
+      ["ImmediateData", "Yes"],
+      ["MaxRecvDataSegmentLength", "4096"],
+    ],
+  },
+  {
     name: "immediate data but no unsolicited",
     keys: [
       ["InitialR2T", "Yes"],

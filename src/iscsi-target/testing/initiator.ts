@@ -72,7 +72,6 @@ export class Initiator {
   readonly #waiting: ((pdu: Pdu | undefined) => void)[] = [];
   readonly #tasks = new Map<number, (pdu: Pdu) => void>();
   readonly #unsent: Uint8Array[] = [];
-  #digests = false;
   #expStatSn = 0;
   #taskTag = 0;
   #header: Uint8Array = new Uint8Array(0);
@@ -160,8 +159,7 @@ export class Initiator {
     ];
     step = await this.exchange(keys, STAGE.operational, options);
     this.tsih = step.tsih;
-    this.#digests = this.keys.get("HeaderDigest") === "CRC32C";
-    this.#framer.headerDigest = this.#digests;
+    this.#framer.headerDigest = this.keys.get("HeaderDigest") === "CRC32C";
     this.#framer.dataDigest = this.keys.get("DataDigest") === "CRC32C";
     return step;
   }
@@ -206,14 +204,14 @@ export class Initiator {
 
   /** Sends one PDU. */
   send(header: Uint8Array, data: Uint8Array = new Uint8Array(0)): void {
-    const digest = this.#digests ? 4 : 0;
-    const body = data.length === 0 ? 0 : padded(data.length) + digest;
-    const bytes = new Uint8Array(header.length + digest + body);
+    const { headerDigest, dataDigest } = this.#framer;
+    const body = data.length === 0 ? 0 : padded(data.length) + (dataDigest ? 4 : 0);
+    const dataAt = header.length + (headerDigest ? 4 : 0);
+    const bytes = new Uint8Array(dataAt + body);
     bytes.set(header);
-    if (digest) setDigest(bytes, header.length, 0, header.length);
-    const dataAt = header.length + digest;
+    if (headerDigest) setDigest(bytes, header.length, 0, header.length);
     bytes.set(data, dataAt);
-    if (digest && body > 0)
+    if (dataDigest && body > 0)
       setDigest(bytes, dataAt + padded(data.length), dataAt, dataAt + padded(data.length));
     this.raw(bytes);
   }

@@ -398,6 +398,14 @@ describe("what all commands share", () => {
     expect(senseOf(() => run([0x00, 0, 0, 0, 0, 4]))).toBe("invalidFieldInCdb");
   });
 
+  test("SEND DIAGNOSTIC has the default self-test and no other", () => {
+    expect(run([0x1d, 0x04])).toEqual({ kind: "done" });
+    expect(run([0x1d])).toEqual({ kind: "done" });
+    expect(senseOf(() => run([0x1d, 0x20]))).toBe("invalidFieldInCdb");
+    expect(senseOf(() => run([0x1d, 0x10, 0, 0, 4]))).toBe("invalidFieldInCdb");
+    expect(senseOf(() => run([0x1d, 0x04], 5))).toBe("lunNotSupported");
+  });
+
   test("a unit attention is reported once, and INQUIRY, REPORT LUNS and REQUEST SENSE are not held up by it", () => {
     const set = unitSet();
     set.units.get(0)?.attend("powerOn");

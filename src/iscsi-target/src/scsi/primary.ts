@@ -1,7 +1,7 @@
 /** Primary commands that need no file of their own, SPC-4 section 6 and SBC-3 section 5.25. */
-import { getU32, getU8, setU32 } from "../wire/bytes.ts";
+import { getU16, getU32, getU8, setU32 } from "../wire/bytes.ts";
 import { encodeLun } from "../pdu/lun.ts";
-import type { LunlessCommand } from "./command.ts";
+import type { Command, LunlessCommand } from "./command.ts";
 import { DONE, type Plan, dataPlan } from "./plan.ts";
 import { SenseError, encodeDescriptorSense, encodeFixedSense } from "./sense.ts";
 
@@ -14,6 +14,18 @@ export function requestSense({ cdb, unit }: LunlessCommand): Plan {
   const sense = new SenseError(unit ? (unit.takeAttention() ?? "noSense") : "lunNotSupported");
   const asDescriptor = (getU8(cdb, 1) & 1) !== 0;
   return dataPlan(asDescriptor ? encodeDescriptorSense(sense) : encodeFixedSense(sense), getU8(cdb, 4));
+}
+
+const SELF_TEST_CODE_BITS = 0xe0;
+
+/**
+ * SPC-4 6.42: the default self-test, which a disk has to offer (SBC-3 section 5.1). There is no hardware of ours to be tested: a unit
+ * that can answer is in order. Extended tests and pages would have results to be asked for, and are not there.
+ */
+export function sendDiagnostic({ cdb }: Command): Plan {
+  if ((getU8(cdb, 1) & SELF_TEST_CODE_BITS) !== 0) throw new SenseError("invalidFieldInCdb", { field: 1 });
+  if (getU16(cdb, 3) !== 0) throw new SenseError("invalidFieldInCdb", { field: 3 });
+  return DONE;
 }
 
 /** SELECT REPORT: 0 all that are addressed as we do, 1 well known units (none here), 2 all. */

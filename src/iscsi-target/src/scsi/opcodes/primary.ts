@@ -2,7 +2,7 @@
 import { inquiry } from "../inquiry.ts";
 import { modeSelect10, modeSelect6 } from "../mode-select.ts";
 import { modeSense10, modeSense6 } from "../mode-sense.ts";
-import { reportLuns, requestSense, testUnitReady } from "../primary.ts";
+import { reportLuns, requestSense, sendDiagnostic, testUnitReady } from "../primary.ts";
 import type { OpcodeRow } from "./row.ts";
 
 export const PRIMARY_ROWS: readonly OpcodeRow[] = [
@@ -40,6 +40,14 @@ export const PRIMARY_ROWS: readonly OpcodeRow[] = [
     needsNoMedium: true,
     at: "unit",
     run: modeSense6,
+  },
+  {
+    opcode: 0x1d,
+    name: "SEND DIAGNOSTIC",
+    usage: "1df400ffff04",
+    access: "control",
+    at: "unit",
+    run: sendDiagnostic,
   },
   {
     opcode: 0x55,
