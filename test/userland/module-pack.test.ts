@@ -33,6 +33,7 @@ describeWith(["busybox"], "the module pack", () => {
   const covered = [
     "mount -t tmpfs -o mode=0755,size=256k tmpfs /keep/modules/cover",
     "mount --bind /root/lib/modules/6.12.20-rpi /keep/modules/cover/6.12.20-rpi",
+    "mount -o remount,bind,rw /keep/modules/cover/6.12.20-rpi",
     `mount -t squashfs -o ro,loop /keep/modules/pack /keep/modules/cover/${RELEASE}`,
     "mount -o remount,ro /keep/modules/cover",
     "mount --move /keep/modules/cover /root/lib/modules",

@@ -4,7 +4,7 @@ import { CMDLINES } from "./cmdline.ts";
 import { CONFIG_LINE_CHARS, CONFIG_ROWS, renderConfigTxt, USB_DEVICE_ROWS } from "./config-txt.ts";
 
 /** What a board of one section filter reads, as the firmware does: comments and other boards' sections left out. */
-function readBy(board: "pi3" | "pi4" | "pi5", options = {}): string[] {
+function readBy(board: "pi02" | "pi2" | "pi3" | "pi4" | "pi5", options = {}): string[] {
   const read: string[] = [];
   let section = "all";
   for (const line of renderConfigTxt(options).split("\n")) {
@@ -18,7 +18,7 @@ function readBy(board: "pi3" | "pi4" | "pi5", options = {}): string[] {
 
 describe("config.txt", () => {
   test("starts the one 64-bit mainline kernel on every board", () => {
-    for (const board of ["pi3", "pi4", "pi5"] as const) {
+    for (const board of ["pi02", "pi2", "pi3", "pi4", "pi5"] as const) {
       expect(readBy(board)).toContain("arm_64bit=1");
       expect(readBy(board)).toContain("kernel=Image.gz");
       expect(readBy(board)).toContain("upstream_kernel=1");
@@ -30,22 +30,27 @@ describe("config.txt", () => {
     expect(readBy("pi5")).toContain("os_check=0");
   });
 
-  test("moves the full UART to the header of Pi 3 and Pi 4 alone", () => {
+  test("moves the full UART to the header where Bluetooth has it: Zero 2 W, Pi 3 and Pi 4", () => {
+    expect(readBy("pi02")).toContain("dtoverlay=disable-bt");
+    expect(readBy("pi2")).not.toContain("dtoverlay=disable-bt");
     expect(readBy("pi3")).toContain("dtoverlay=disable-bt");
     expect(readBy("pi4")).toContain("dtoverlay=disable-bt");
     expect(readBy("pi5")).not.toContain("dtoverlay=disable-bt");
   });
 
   test("has the firmware hand its framebuffer to the kernel, on each board by the overlay that fits its tree", () => {
-    expect(readBy("pi3")).toContain("dtoverlay=screen");
+    for (const board of ["pi02", "pi2", "pi3"] as const)
+      expect(readBy(board)).toContain("dtoverlay=screen");
     expect(readBy("pi4")).toContain("dtoverlay=screen");
     expect(readBy("pi5")).toContain("dtoverlay=screen-pi5");
   });
 
-  test("makes a USB device of the port of Pi 4 in mode usb alone, and never of the controller that has Pi 3's Ethernet", () => {
+  test("makes a USB device of the port of Zero 2 W and Pi 4 in mode usb alone, and never of the controller that has Pi 3's Ethernet", () => {
     const overlay = "dtoverlay=dwc2,dr_mode=peripheral";
     expect(readBy("pi4", { usbDevice: true })).toContain(overlay);
     expect(readBy("pi4")).not.toContain(overlay);
+    expect(readBy("pi02", { usbDevice: true })).toContain(overlay);
+    expect(readBy("pi02")).not.toContain(overlay);
     expect(readBy("pi5", { usbDevice: true })).toContain("dtoverlay=dwc2-pi5");
     expect(readBy("pi3", { usbDevice: true }).join()).not.toContain("dwc2");
   });

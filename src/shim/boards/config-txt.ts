@@ -2,7 +2,7 @@
 
 export interface ConfigRow {
   /** Section filter of the firmware; "all" takes a filter back. */
-  readonly section: "all" | "pi3" | "pi4" | "pi5";
+  readonly section: "all" | "pi02" | "pi2" | "pi3" | "pi4" | "pi5";
   readonly line: string;
   /** Written above the line as a comment. */
   readonly why: string;
@@ -39,6 +39,9 @@ export const CONFIG_ROWS = [
     line: "dtoverlay=screen",
     why: "the firmware's framebuffer for the kernel: HDMI shows the boot screen",
   },
+  { section: "pi02", line: "dtoverlay=disable-bt", why: "as on Pi 3; the Zero 2 W is none for these filters" },
+  { section: "pi02", line: "dtoverlay=screen", why: "as on Pi 3" },
+  { section: "pi2", line: "dtoverlay=screen", why: "as on Pi 3, for the 2B with its chip" },
   { section: "pi4", line: "dtoverlay=disable-bt", why: "as on Pi 3; also Pi 400 and CM4" },
   { section: "pi4", line: "dtoverlay=screen", why: "as on Pi 3" },
   {
@@ -54,6 +57,11 @@ export const CONFIG_ROWS = [
  * are too small for all endpoints; that of the CM4 has it as a host.
  */
 export const USB_DEVICE_ROWS = [
+  {
+    section: "pi02",
+    line: "dtoverlay=dwc2,dr_mode=peripheral",
+    why: "the USB data port is a disk for the computer there, whichever cable it is",
+  },
   {
     section: "pi4",
     line: "dtoverlay=dwc2,dr_mode=peripheral",

@@ -1,8 +1,10 @@
 /** Our overlays for mainline device trees, which have none of the names that Raspberry Pi's overlays expect. */
 import type { Run } from "../support/run.ts";
+import bcm2712d0 from "./bcm2712d0.dts" with { type: "text" };
 import disableBt from "./disable-bt.dts" with { type: "text" };
 import dwc2Pi5 from "./dwc2-pi5.dts" with { type: "text" };
 import dwc2 from "./dwc2.dts" with { type: "text" };
+import miniuartBt from "./miniuart-bt.dts" with { type: "text" };
 import screenPi5 from "./screen-pi5.dts" with { type: "text" };
 import screen from "./screen.dts" with { type: "text" };
 
@@ -14,7 +16,11 @@ export interface OverlayRow {
 }
 
 export const OVERLAYS = [
+  // config.txt does not name it: the firmware adds it by itself on a chip that is a D0.
+  { name: "bcm2712d0", source: bcm2712d0 },
   { name: "disable-bt", source: disableBt },
+  // For those who want Bluetooth and a good serial console: instead of disable-bt, in a config.txt of their own.
+  { name: "miniuart-bt", source: miniuartBt },
   { name: "dwc2", source: dwc2 },
   { name: "screen", source: screen },
   { name: "screen-pi5", source: screenPi5 },

@@ -92,6 +92,8 @@ module_pack_mount() {
     elif [ -d "$pack_entry" ]; then
       mkdir -p "$pack_cover/${pack_entry##*/}" || return 1
       mount --bind "$pack_entry" "$pack_cover/${pack_entry##*/}" || return 1
+      # The root is read-only until its own fsck: this mount must not stay so when the root is made writable.
+      mount -o remount,bind,rw "$pack_cover/${pack_entry##*/}" || return 1
     fi
   done
   mkdir -p "$pack_cover/$pack_release" || return 1
