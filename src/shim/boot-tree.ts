@@ -27,6 +27,11 @@ const KERNEL = "Image.gz";
 /** Prefix that the firmware tries first for a mainline kernel (`upstream_kernel=1`); the files are the same. */
 const UPSTREAM_PREFIX = "upstream/";
 
+/** Whether the bundle has the kernel of a variant: one of a build that goes on has only that for Ethernet. */
+export function hasKernel(bundle: ShimBundle, variant: ShimVariant = "ethernet"): boolean {
+  return bundle.file(variantRow(variant).image) !== undefined;
+}
+
 /**
  * The tree of one Pi: the bundle's files, config.txt, and the command line that is given.
  * Paths are those after the Pi's own prefix was taken off.

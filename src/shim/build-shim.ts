@@ -3,18 +3,18 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { file } from "bun";
 import { deviceTreeNames } from "./boards/device-trees.ts";
-import { MANIFEST } from "./bundle/bundle.ts";
+import { assembleBundle, type Part } from "./bundle/assemble.ts";
 import { readLicences } from "./bundle/licences.ts";
-import type { Manifest, ManifestFile } from "./bundle/manifest.ts";
-import { encodeTar, type TarEntry } from "./bundle/tar.ts";
+import type { TarEntry } from "./bundle/tar.ts";
 import type { LockFile } from "./debian/lock-file.ts";
 import { type FetchedPackage, PackageStore } from "./debian/package-store.ts";
 import { type PackageId, PACKAGES } from "./debian/packages.ts";
 import { readFirmware } from "./firmware/raspi-firmware.ts";
-import { wifiFirmwareEntries } from "./firmware/wifi-firmware.ts";
+import { ethernetExtras, wifiExtras } from "./initramfs-extras.ts";
 import {
   compileDeviceTrees,
   compileKernel,
+  compileModules,
   configureKernel,
   gzipImage,
   isCompiled,
@@ -23,20 +23,16 @@ import {
   kernelRelease,
 } from "./kernel/compile.ts";
 import type { KernelTree } from "./kernel/kbuild.ts";
-import { moduleEntries } from "./modules/initramfs-modules.ts";
-import { type BuiltModules, buildModules } from "./modules/install.ts";
+import { buildModules } from "./modules/install.ts";
 import { packName } from "./modules/pack.ts";
-import { WIFI_MODULES } from "./modules/sets.ts";
 import { kernelSource, removeOtherKernels } from "./kernel/source.ts";
 import { compileOverlay, OVERLAYS } from "./overlays/overlays.ts";
 import type { OnShimProgress } from "./progress.ts";
 import { ProgressMeter } from "./progress-meter.ts";
 import { siteWifi } from "./site-wifi.ts";
-import { inputsKey, shimsDir, storeBundle } from "./shim-cache.ts";
-import { sha256 } from "./support/hash.ts";
+import { inputsKey, shimsDir, storeBundle, storeFirstBundle } from "./shim-cache.ts";
 import { run } from "./support/run.ts";
 import { ShimError } from "./support/shim-error.ts";
-import { byCodePoint } from "./support/sort.ts";
 import { ensureToolchain } from "./toolchain.ts";
 import { buildInitramfs } from "./userland/build.ts";
 import type { CpioEntry } from "./userland/cpio.ts";
@@ -49,17 +45,18 @@ const STEPS = [
   { name: "unpack the kernel", weightSeconds: 15 },
   { name: "configure the kernel", weightSeconds: 10 },
   { name: "build the initramfs", weightSeconds: 30 },
-  { name: "compile the kernel", weightSeconds: 1200 },
+  { name: "compile the kernel", weightSeconds: 480 },
+  { name: "compile the device trees", weightSeconds: 10 },
+  { name: "compile the modules", weightSeconds: 720 },
   { name: "pack the modules", weightSeconds: 60 },
   { name: "link the WiFi kernel", weightSeconds: 25 },
-  { name: "compile the device trees", weightSeconds: 3 },
   { name: "pack the shim", weightSeconds: 5 },
 ] as const;
 
 /** The step "compile the kernel" when only the initramfs has changed. */
 const RELINK_SECONDS = 20;
 
-/** The step "pack the modules" when those of an earlier build are there. */
+/** The steps for the modules when those of an earlier build are there. */
 const MODULES_KEPT_SECONDS = 1;
 
 /** Packages that are unpacked for the firmware in them. */
@@ -83,7 +80,10 @@ export interface BuildOptions {
  */
 export async function buildShim(options: BuildOptions): Promise<string> {
   const { cacheDir, signal, onWarning } = options;
-  const meter = new ProgressMeter(STEPS, options.onProgress);
+  let bootable: string | undefined;
+  const meter = new ProgressMeter(STEPS, (progress) =>
+    options.onProgress({ ...progress, ...(bootable !== undefined && { bootable }) }),
+  );
   const at = (step: StepName, within = 0): void => meter.at(step, within);
   const store = new PackageStore({ cacheDir, lock: options.lock, onWarning, signal });
   const workDir = join(shimsDir(cacheDir), "work");
@@ -98,8 +98,10 @@ export async function buildShim(options: BuildOptions): Promise<string> {
   at("unpack the kernel");
   const dir = await kernelSource(store, run, cacheDir, linux, signal);
   const tree: KernelTree = { dir, run, signal };
-  if (await isCompiled(tree)) {
+  const modulesAreThere = await isCompiled(tree);
+  if (modulesAreThere) {
     meter.expect("compile the kernel", RELINK_SECONDS);
+    meter.expect("compile the modules", MODULES_KEPT_SECONDS);
     meter.expect("pack the modules", MODULES_KEPT_SECONDS);
   }
   const initramfsOf = (variant: ShimVariant, extra: readonly CpioEntry[] = []): Promise<string> =>
@@ -117,53 +119,45 @@ export async function buildShim(options: BuildOptions): Promise<string> {
   const release = await kernelRelease(tree);
   const pack = packName(release, kernelId(linux));
   at("build the initramfs");
-  const initramfs = await initramfsOf("ethernet", [packEntry(release, pack)]);
+  const initramfs = await initramfsOf("ethernet", ethernetExtras({ kernelRelease: release, pack }));
   at("compile the kernel");
   const image = await compileKernel(tree, initramfs, (fraction) => at("compile the kernel", fraction));
   const ethernet = await gzipImage(image, variantRow("ethernet"));
-  at("pack the modules");
-  const modules = await buildModules(tree, release);
-  at("link the WiFi kernel");
-  const unpackedAt = await unpackFirmware(store, packages, workDir);
-  const site = await siteWifi(cacheDir);
-  const forWifi = [
-    packEntry(release, pack),
-    ...(await wifiModules(modules, release)),
-    ...(await wifiFirmwareEntries(unpackedAt)),
-    ...(site === undefined ? [] : [siteEntry(site)]),
-  ];
-  const wifiImage = await compileKernel(tree, await initramfsOf("wifi", forWifi));
-  const wifi = await gzipImage(wifiImage, variantRow("wifi"));
   at("compile the device trees");
   const trees = await compileDeviceTrees(tree);
   const overlays = await readOverlays(kernelDtc(tree), workDir);
-  at("pack the shim");
-  const parts: Part[] = [
+  const unpackedAt = await unpackFirmware(store, packages, workDir);
+  const withoutModules: Part[] = [
     { part: "kernel", variant: "ethernet", files: [{ path: variantRow("ethernet").image, data: ethernet }] },
-    { part: "kernel", variant: "wifi", files: [{ path: variantRow("wifi").image, data: wifi }] },
-    { part: "modules", files: [{ path: pack, data: await file(modules.pack).bytes() }] },
     { part: "firmware", files: await readFirmware(unpackedAt("raspi-firmware")) },
     { part: "device-tree", files: await readDeviceTrees(trees) },
     { part: "overlay", files: overlays },
     { part: "licence", files: await readLicences(run, dir, packages) },
   ];
-  const manifest = describe(inputsKey(options.lock, site), release, parts, packages);
-  const entries = [
-    { path: MANIFEST, data: new TextEncoder().encode(`${JSON.stringify(manifest, undefined, 2)}\n`) },
-    ...parts.flatMap(({ files }) => files),
-  ].toSorted((a, b) => byCodePoint(a.path, b.path));
-  const path = await storeBundle(cacheDir, manifest.inputs, encodeTar(entries), modules.testRoot);
+  const site = await siteWifi(cacheDir);
+  const origin = { inputs: inputsKey(options.lock, site), kernelRelease: release, packages };
+  // The modules are the greater part of the compile, and a Pi boots without them.
+  if (!modulesAreThere)
+    bootable = await storeFirstBundle(cacheDir, origin.inputs, assembleBundle(origin, withoutModules));
+  at("compile the modules");
+  await compileModules(tree, (fraction) => at("compile the modules", fraction));
+  at("pack the modules");
+  const modules = await buildModules(tree, release);
+  at("link the WiFi kernel");
+  const forWifi = await wifiExtras({ kernelRelease: release, pack, modules, unpackedAt, site });
+  const wifiImage = await compileKernel(tree, await initramfsOf("wifi", forWifi));
+  const wifi = await gzipImage(wifiImage, variantRow("wifi"));
+  at("pack the shim");
+  const tar = assembleBundle(origin, [
+    { part: "kernel", variant: "wifi", files: [{ path: variantRow("wifi").image, data: wifi }] },
+    { part: "modules", files: [{ path: pack, data: await file(modules.pack).bytes() }] },
+    ...withoutModules,
+  ]);
+  const path = await storeBundle(cacheDir, origin.inputs, tar, modules.testRoot);
   await removeOtherKernels(cacheDir, dir);
   await rm(workDir, { recursive: true, force: true });
   at("pack the shim", 1);
   return path;
-}
-
-interface Part {
-  readonly part: ManifestFile["part"];
-  /** The only variant that has these files. */
-  readonly variant?: ShimVariant;
-  readonly files: readonly TarEntry[];
 }
 
 /** Unpacks every package that holds firmware; the answer names the folder of each. */
@@ -175,22 +169,6 @@ async function unpackFirmware(
   const at = (id: PackageId): string => join(workDir, id);
   for (const id of FIRMWARE_PACKAGES) await store.unpack(packageOf(packages, id), at(id));
   return at;
-}
-
-/** What the shim reads to know its pack: the kernel it is for, and its name on the server. */
-function packEntry(release: string, name: string): CpioEntry {
-  const content = new TextEncoder().encode(`${release} ${name}\n`);
-  return { type: "file", path: "lib/shim/module-pack", mode: 0o644, content };
-}
-
-/** Where the shim looks for the file that it was built with. */
-function siteEntry(content: Uint8Array): CpioEntry {
-  return { type: "file", path: "etc/wpa_supplicant.conf", mode: 0o600, content };
-}
-
-/** The modules of the WiFi variant's initramfs. */
-async function wifiModules({ dir, index }: BuiltModules, release: string): Promise<CpioEntry[]> {
-  return await moduleEntries(dir, release, index, index.closure(WIFI_MODULES));
 }
 
 async function fetchAll(
@@ -239,35 +217,4 @@ async function readDeviceTrees(trees: ReadonlyMap<string, string>): Promise<TarE
       return { path, data: await file(trees.get(tree) ?? "").bytes() };
     }),
   );
-}
-
-function describe(
-  inputs: string,
-  kernelRelease: string,
-  parts: readonly Part[],
-  packages: readonly FetchedPackage[],
-): Manifest {
-  const files = parts.flatMap(({ part, variant, files: entries }) =>
-    entries.map(({ path, data }) => {
-      return {
-        path,
-        sizeBytes: data.length,
-        sha256: sha256(data),
-        ...(variant !== undefined && { variant }),
-        part,
-      };
-    }),
-  );
-  const sources = packages.map(({ name, version, row, files, locked }) => {
-    const sums = files.map((file) => [file.fileName, file.sha256] as const);
-    return {
-      package: name,
-      version,
-      suite: row.suite,
-      licence: row.licence,
-      files: Object.fromEntries(sums),
-      locked,
-    };
-  });
-  return { format: 2, inputs, kernelRelease, files, sources };
 }

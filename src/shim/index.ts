@@ -1,5 +1,5 @@
 /** The shim: the small Linux that a Pi loads over the network, and everything its firmware needs to load it. */
-export { bootTree, type BootTree, type BootTreeOptions } from "./boot-tree.ts";
+export { bootTree, type BootTree, type BootTreeOptions, hasKernel } from "./boot-tree.ts";
 export { DEVICE_TREES, type DeviceTreeRow } from "./boards/device-trees.ts";
 export { openBundle, type ShimBundle } from "./bundle/bundle.ts";
 export type { Manifest } from "./bundle/manifest.ts";

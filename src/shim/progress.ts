@@ -6,6 +6,11 @@ export interface ShimProgress {
   readonly fraction: number;
   /** Seconds to the end of the whole build. */
   readonly etaSeconds: number;
+  /**
+   * Path of a bundle that a Pi with Ethernet boots from already, while modules and the WiFi kernel are still being
+   * made. The whole one takes its place.
+   */
+  readonly bootable?: string;
 }
 
 export type OnShimProgress = (progress: ShimProgress) => void;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { cacheFolder } from "./cache.ts";
 import { committedLock } from "./debian/lock-file.ts";
 import { findShim } from "./find-shim.ts";
-import { bundlePath, inputsKey, shimsDir, storeBundle } from "./shim-cache.ts";
+import { bundlePath, inputsKey, shimsDir, storeBundle, storeFirstBundle } from "./shim-cache.ts";
 
 describe("the cache of bundles", () => {
   let cacheDir = "";
@@ -30,6 +30,15 @@ describe("the cache of bundles", () => {
     await storeBundle(cacheDir, inputsKey(committedLock()), new Uint8Array(100));
     const error: unknown = await findShim({ cacheDir }).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: "bad-bundle", fix: "pinetboot shim build" });
+  });
+
+  test("has the bundle without modules until the whole one is there, and never finds it as the shim", async () => {
+    const key = inputsKey(committedLock());
+    const first = await storeFirstBundle(cacheDir, key, new Uint8Array(100));
+    expect(await findShim({ cacheDir })).toBeUndefined();
+    expect(await Bun.file(first).exists()).toBe(true);
+    await storeBundle(cacheDir, key, new Uint8Array(100));
+    expect(await Bun.file(first).exists()).toBe(false);
   });
 
   test("keeps the last few bundles and removes older ones", async () => {

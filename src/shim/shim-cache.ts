@@ -20,6 +20,9 @@ const KEPT_BUNDLES = 3;
 
 const BUNDLE = "shim.tar";
 
+/** In the same folder, until the whole one is there: what boots a Pi with Ethernet without modules. */
+const FIRST_BUNDLE = "first.tar";
+
 /** Beside the bundle: a folder to be laid over a root, with the kernel's modules that only tests load. */
 const TEST_ROOT = "test-root";
 
@@ -71,7 +74,18 @@ export async function storeBundle(
   // It may hold a site's WiFi password.
   await writeFile(arriving, tar, { mode: 0o600 });
   await rename(arriving, path);
+  await rm(join(dir, FIRST_BUNDLE), { force: true });
   await removeOldBundles(cacheDir);
+  return path;
+}
+
+/** Puts the bundle without modules into the cache; the whole one takes its place. It holds no secret of a site. */
+export async function storeFirstBundle(cacheDir: string, key: string, tar: Uint8Array): Promise<string> {
+  const path = join(shimsDir(cacheDir), key, FIRST_BUNDLE);
+  await mkdir(join(shimsDir(cacheDir), key), { recursive: true });
+  // Read by a server that is not root any more, while the builder still is.
+  await writeFile(`${path}.arriving`, tar, { mode: 0o644 });
+  await rename(`${path}.arriving`, path);
   return path;
 }
 

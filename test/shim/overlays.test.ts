@@ -18,7 +18,12 @@ const BLUETOOTH_ON_UART0 = [
   "bcm2711-rpi-400",
   "bcm2711-rpi-cm4-io",
 ] as const;
-const BEFORE_PI5 = [...BLUETOOTH_ON_UART0, "bcm2837-rpi-2-b", "bcm2837-rpi-cm3-io3", "bcm2711-rpi-cm4s"] as const;
+const BEFORE_PI5 = [
+  ...BLUETOOTH_ON_UART0,
+  "bcm2837-rpi-2-b",
+  "bcm2837-rpi-cm3-io3",
+  "bcm2711-rpi-cm4s",
+] as const;
 const PI5 = ["bcm2712-rpi-5-b", "bcm2712-d-rpi-5-b", "bcm2712-rpi-500", "bcm2712-rpi-cm5"] as const;
 
 /** Overlays that config.txt names together, and others -> trees that take them. */
@@ -57,7 +62,10 @@ describeWith(["root", "fdtoverlay", "fdtget", "dtc"], "overlays", () => {
 
   /** A property in hex, of a node by its label or path. */
   function get(file: string, node: string, property: string): string {
-    const read = (...words: string[]) => Bun.spawnSync(["fdtget", ...words]).stdout.toString().trim();
+    const read = (...words: string[]) =>
+      Bun.spawnSync(["fdtget", ...words])
+        .stdout.toString()
+        .trim();
     const path = node.startsWith("/") ? node : read(file, "/__symbols__", node);
     expect([node, path]).toEqual([node, expect.stringMatching(/^\//)]);
     return read("-t", "bx", file, path, property);
@@ -99,6 +107,7 @@ describeWith(["root", "fdtoverlay", "fdtget", "dtc"], "overlays", () => {
   });
 });
 
-const hexOf = (text: string): string => [...Buffer.from(`${text}\0`)].map((byte) => byte.toString(16)).join(" ");
+const hexOf = (text: string): string =>
+  [...Buffer.from(`${text}\0`)].map((byte) => byte.toString(16)).join(" ");
 const HEX_DISABLED = hexOf("disabled");
 const HEX_OKAY = hexOf("okay");

@@ -97,7 +97,7 @@ export async function startServing(appliance: Appliance, options: ServeOptions):
     sessions,
     library,
     policy: options.policy,
-    shimState: () => keeper.status.state,
+    shimState: () => (keeper.bundle ? "ready" : keeper.status.state),
   });
   pis.onChange = () => waiting.call();
   const { adopt, image } = options.policy;

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { encodeTar } from "../../shim/bundle/tar.ts";
 import { type ApplianceEvent, EventLog } from "../events.ts";
 import { ShimKeeper } from "./shim-keeper.ts";
 
@@ -50,6 +51,28 @@ test("a build is told step by step, and an end in the middle of it is no failure
   await keeper.stop();
   expect(keeper.bundle).toBeUndefined();
   expect(events.since().some(({ state }) => state === "fail")).toBe(false);
+});
+
+test("Pis boot from the bundle without modules while the rest is built, and the state stays that of the build", async () => {
+  const first = join(folder, "first.tar");
+  const manifest = { format: 2, inputs: "", kernelRelease: "1-test", files: [], sources: [] };
+  const data = new TextEncoder().encode(JSON.stringify(manifest));
+  writeFileSync(first, encodeTar([{ path: "manifest.json", data }]));
+  const line = (fraction: number, bootable: string): string =>
+    JSON.stringify({ step: "compile the modules", fraction, etaSeconds: 60, bootable });
+  const gone = join(folder, "gone.tar");
+  const script = `echo '${line(0.4, gone)}'; echo '${line(0.41, first)}'; echo '${line(0.42, first)}'; read go`;
+  const { keeper, events } = keeperWith(["sh", "-c", script]);
+  await keeper.start();
+  expect(keeper.bundle).toBeUndefined();
+  await nextEvent(
+    events,
+    ({ detail }) => detail?.startsWith("The boot shim starts Pis from now on") ?? false,
+  );
+  expect(keeper.bundle?.manifest.kernelRelease).toBe("1-test");
+  expect(keeper.status).toMatchObject({ state: "building", step: "compile the modules" });
+  await keeper.stop();
+  expect(events.since().filter(({ state }) => state === "ok")).toHaveLength(1);
 });
 
 test("a failure keeps everything else going and says what to do", async () => {

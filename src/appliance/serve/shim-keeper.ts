@@ -3,12 +3,12 @@
  * compile never takes the data path's turn.
  *
  *   missing --start--> building --child ends well--> ready
- *      ^                  |
+ *      ^                  |  `bundle` is there from the middle of the build on: Pis boot, yet without modules
  *      +--child fails-----+   (said with the remedy; `pinetboot shim build` beside us is noticed)
  */
 import { z } from "zod";
 import { lowerPriority } from "../../disk/host/priority.ts";
-import { findShim, type ShimBundle } from "../../shim/index.ts";
+import { findShim, openBundle, type ShimBundle } from "../../shim/index.ts";
 import type { ShimState } from "../decide.ts";
 import { wordsOf } from "../errors.ts";
 import type { EventLog } from "../events.ts";
@@ -26,6 +26,8 @@ const BuildLineSchema = z.object({
   step: z.string().optional(),
   fraction: z.number().optional(),
   etaSeconds: z.number().optional(),
+  /** A bundle that Pis boot from while the rest is made. */
+  bootable: z.string().optional(),
   error: z.object({ message: z.string(), fix: z.string().optional() }).optional(),
 });
 
@@ -58,6 +60,7 @@ export class ShimKeeper {
     this.#options = options;
   }
 
+  /** What Pis boot from. While the state is "building" it lacks the module pack and the WiFi kernel. */
   get bundle(): ShimBundle | undefined {
     return this.#bundle;
   }
@@ -90,6 +93,18 @@ export class ShimKeeper {
     return true;
   }
 
+  async #useFirst(path: string): Promise<void> {
+    // Not there any more when the whole one has taken its place meanwhile.
+    const bundle = await openBundle(path).catch(() => undefined);
+    if (!bundle) return;
+    this.#bundle = bundle;
+    this.#say(
+      "ok",
+      "The boot shim starts Pis from now on; their modules and the WiFi kernel are still being built",
+    );
+    this.#options.onReady();
+  }
+
   #lookLater(): void {
     if (this.#stopped) return;
     this.#timer = setTimeout(() => {
@@ -116,6 +131,7 @@ export class ShimKeeper {
       const said = BuildLineSchema.parse(JSON.parse(line));
       if (said.error) failure = said.error;
       if (said.step === undefined) continue;
+      if (said.bootable !== undefined && !this.#bundle) await this.#useFirst(said.bootable);
       this.#status = {
         state: "building",
         step: said.step,
@@ -129,8 +145,12 @@ export class ShimKeeper {
     }
     const code = await child.exited;
     if (this.#stopped) return;
+    const started = this.#bundle !== undefined;
     if (code === 0 && (await this.#look()))
-      this.#say("ok", "The boot shim is built: Pis are answered from now on");
+      this.#say(
+        "ok",
+        `The boot shim is built: ${started ? "its modules are there" : "Pis are answered from now on"}`,
+      );
     else
       this.#failed(
         failure?.message ?? (lastLine(await words) || `the builder ended with ${code}`),

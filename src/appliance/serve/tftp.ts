@@ -1,6 +1,12 @@
 /** The virtual tree of each Pi over TFTP: nothing of it is on disk, and no name reaches outside it. */
 import { createTftpServer, TftpError, type TftpEvent, type TftpRequest, type TftpServer } from "tftp-ts";
-import { type BootTree, bootTree, type BootTreeOptions, type ShimBundle } from "../../shim/index.ts";
+import {
+  type BootTree,
+  bootTree,
+  type BootTreeOptions,
+  hasKernel,
+  type ShimBundle,
+} from "../../shim/index.ts";
 import { renderCmdline } from "../boot/cmdline.ts";
 import type { BootNames } from "../customise/names.ts";
 import type { Directed, Director } from "../boot/director.ts";
@@ -98,7 +104,8 @@ class TreeCache {
     const bundle = this.#options.shim();
     if (bundle !== this.#bundle || this.#trees.size > TREES_MAX) this.#trees.clear();
     this.#bundle = bundle;
-    if (!bundle) return undefined;
+    // The one of a build that goes on has no kernel for WiFi yet.
+    if (!bundle || !hasKernel(bundle, variant)) return undefined;
     const cmdline = renderCmdline({ serverAddress, reportPort: this.#options.reportPort(), names });
     const key = `${variant} ${usbDevice} ${cmdline}`;
     const tree = this.#trees.get(key) ?? bootTree(bundle, { cmdline, variant, usbDevice });

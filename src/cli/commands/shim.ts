@@ -100,9 +100,9 @@ const build = buildCommand({
         allowInstall: flags.install,
         signal: abort.signal,
         onWarning: (words) => process.stderr.write(`pinetboot: ${words}\n`),
-        onProgress: ({ step, fraction, etaSeconds }) => {
-          say({ step, fraction, ...(etaSeconds !== undefined && { etaSeconds }) });
-          line.show({ step, fraction, etaSeconds: etaSeconds ?? null });
+        onProgress: (progress) => {
+          say(progress);
+          line.show(progress);
         },
       });
       line.end();

@@ -39,8 +39,7 @@ describe("config.txt", () => {
   });
 
   test("has the firmware hand its framebuffer to the kernel, on each board by the overlay that fits its tree", () => {
-    for (const board of ["pi02", "pi2", "pi3"] as const)
-      expect(readBy(board)).toContain("dtoverlay=screen");
+    for (const board of ["pi02", "pi2", "pi3"] as const) expect(readBy(board)).toContain("dtoverlay=screen");
     expect(readBy("pi4")).toContain("dtoverlay=screen");
     expect(readBy("pi5")).toContain("dtoverlay=screen-pi5");
   });

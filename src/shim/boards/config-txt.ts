@@ -39,7 +39,11 @@ export const CONFIG_ROWS = [
     line: "dtoverlay=screen",
     why: "the firmware's framebuffer for the kernel: HDMI shows the boot screen",
   },
-  { section: "pi02", line: "dtoverlay=disable-bt", why: "as on Pi 3; the Zero 2 W is none for these filters" },
+  {
+    section: "pi02",
+    line: "dtoverlay=disable-bt",
+    why: "as on Pi 3; the Zero 2 W is none for these filters",
+  },
   { section: "pi02", line: "dtoverlay=screen", why: "as on Pi 3" },
   { section: "pi2", line: "dtoverlay=screen", why: "as on Pi 3, for the 2B with its chip" },
   { section: "pi4", line: "dtoverlay=disable-bt", why: "as on Pi 3; also Pi 400 and CM4" },

@@ -13,7 +13,7 @@ import { KBUILD_ENV, type KernelTree, make, outDir } from "./kbuild.ts";
 import { PATCHES } from "./patches.ts";
 
 /** Lines that kbuild prints for a whole compile with our configuration: the measure of its progress. */
-const EXPECTED_LINES = 4870;
+const EXPECTED_LINES = { kernel: 2400, modules: 3000 } as const;
 
 /** libdeflate's best: gzip that is 3 % smaller than zlib's best, in two seconds. */
 const GZIP = { library: "libdeflate", level: 12 } as const;
@@ -58,8 +58,8 @@ export async function isCompiled(tree: KernelTree): Promise<boolean> {
 }
 
 /**
- * Compiles what is missing, modules included, and links the kernel with this initramfs (.cpio.xz) inside.
- * Returns the uncompressed Image's path; the next link replaces that file.
+ * Compiles what is missing but modules, and links the kernel with this initramfs (.cpio.xz) inside. Returns the
+ * uncompressed Image's path; the next link replaces that file.
  *
  * @param onFraction 0 to 1; jumps where objects of an earlier build are used
  */
@@ -69,16 +69,33 @@ export async function compileKernel(
   onFraction: (fraction: number) => void = () => undefined,
 ): Promise<string> {
   await embed(initramfs, join(outDir(tree), "initramfs.cpio.xz"));
-  // Modules do not depend on the initramfs, but kbuild would look at each of them again after a link.
-  const targets = (await isCompiled(tree)) ? ["Image"] : ["Image", "modules"];
+  await make(tree, ["Image"], countLines(EXPECTED_LINES.kernel, onFraction));
+  return join(outDir(tree), "arch/arm64/boot/Image");
+}
+
+/**
+ * Compiles the modules for a kernel that is compiled, once: they do not depend on the initramfs, but kbuild would look
+ * at each of them again after a link.
+ *
+ * @param onFraction 0 to 1; jumps where objects of an earlier build are used
+ */
+export async function compileModules(
+  tree: KernelTree,
+  onFraction: (fraction: number) => void = () => undefined,
+): Promise<void> {
+  if (await isCompiled(tree)) return;
+  await make(tree, ["modules"], countLines(EXPECTED_LINES.modules, onFraction));
+  await Bun.write(join(outDir(tree), "pinetboot.compiled"), sha256(KERNEL_FRAGMENT));
+}
+
+/** kbuild says a line for each file that it makes, after two spaces. */
+function countLines(expected: number, onFraction: (fraction: number) => void): (line: string) => void {
   let lines = 0;
-  await make(tree, targets, (line) => {
+  return (line) => {
     if (!line.startsWith("  ")) return;
     lines += 1;
-    onFraction(Math.min(lines / EXPECTED_LINES, 1));
-  });
-  await Bun.write(join(outDir(tree), "pinetboot.compiled"), sha256(KERNEL_FRAGMENT));
-  return join(outDir(tree), "arch/arm64/boot/Image");
+    onFraction(Math.min(lines / expected, 1));
+  };
 }
 
 /** Compiles the device trees and returns the path of each by its name. */

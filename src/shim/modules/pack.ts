@@ -38,7 +38,7 @@ export function packName(kernelRelease: string, kernelId: string): string {
 }
 
 /**
- * Packs the content of `dir`. The same files give the same bytes.
+ * Packs the content of `dir`. The same files give the same bytes, whatever the umask that they were made under.
  *
  * @throws ShimError "image-too-large" for more than `PACK_MAX_BYTES`
  */
@@ -48,6 +48,7 @@ export async function packModules(
   outputPath: string,
   signal?: AbortSignal,
 ): Promise<void> {
+  await run(["chmod", "-R", "u=rwX,go=rX", dir], { signal });
   await run(["mksquashfs", dir, outputPath, ...PACK_RECIPE], { signal });
   const { size } = file(outputPath);
   if (size > PACK_MAX_BYTES)
