@@ -60,17 +60,6 @@ describeWith(["root", "fdtoverlay", "fdtget", "dtc"], "overlays", () => {
     return merged;
   }
 
-  /** A property in hex, of a node by its label or path. */
-  function get(file: string, node: string, property: string): string {
-    const read = (...words: string[]) =>
-      Bun.spawnSync(["fdtget", ...words])
-        .stdout.toString()
-        .trim();
-    const path = node.startsWith("/") ? node : read(file, "/__symbols__", node);
-    expect([node, path]).toEqual([node, expect.stringMatching(/^\//)]);
-    return read("-t", "bx", file, path, property);
-  }
-
   test.each(FITS.map(([overlays, trees]) => [overlays.join(", "), overlays, trees] as const))(
     "%s: on every tree it is for",
     (_names, overlays, trees) => {
@@ -111,3 +100,16 @@ const hexOf = (text: string): string =>
   [...Buffer.from(`${text}\0`)].map((byte) => byte.toString(16)).join(" ");
 const HEX_DISABLED = hexOf("disabled");
 const HEX_OKAY = hexOf("okay");
+
+/** A property in hex, of a node by its label or path. */
+function get(file: string, node: string, property: string): string {
+  const path = node.startsWith("/") ? node : fdtget(file, "/__symbols__", node);
+  expect([node, path]).toEqual([node, expect.stringMatching(/^\//)]);
+  return fdtget("-t", "bx", file, path, property);
+}
+
+function fdtget(...words: string[]): string {
+  return Bun.spawnSync(["fdtget", ...words])
+    .stdout.toString()
+    .trim();
+}

@@ -20,6 +20,7 @@ import { packModules } from "../../src/shim/modules/pack.ts";
 import { siteWifi } from "../../src/shim/site-wifi.ts";
 import { run } from "../../src/shim/support/run.ts";
 import { buildInitramfs } from "../../src/shim/userland/build.ts";
+import type { CpioEntry } from "../../src/shim/userland/cpio.ts";
 import { variantRow } from "../../src/shim/variants.ts";
 import { describeWith } from "../support/tools.ts";
 
@@ -59,6 +60,18 @@ describeWith(["root", "unsquashfs"], "the shim, made once more", () => {
     return found;
   }
 
+  const initramfs = (variant: ShimVariant, extra: readonly CpioEntry[]): Promise<string> =>
+    buildInitramfs({
+      workDir: join(dir, "some/deeper", variant),
+      cacheDir: cacheFolder(),
+      run,
+      packages: store,
+      variant,
+      extra,
+    });
+
+  const unpackedAt = (id: PackageId): string => join(dir, id);
+
   /** The initramfs stands in the kernel as it is. */
   const kernelHolds = async (variant: ShimVariant, archive: string): Promise<boolean> =>
     Buffer.from(gunzipSync(new Uint8Array(bytesOf(variantRow(variant).image)))).includes(
@@ -69,18 +82,8 @@ describeWith(["root", "unsquashfs"], "the shim, made once more", () => {
     "the initramfs of either variant, in a folder of another depth",
     async () => {
       const names = { kernelRelease: bundle.manifest.kernelRelease, pack };
-      const initramfs = (variant: ShimVariant, extra: ReturnType<typeof ethernetExtras>): Promise<string> =>
-        buildInitramfs({
-          workDir: join(dir, "some/deeper", variant),
-          cacheDir: cacheFolder(),
-          run,
-          packages: store,
-          variant,
-          extra,
-        });
       expect(await kernelHolds("ethernet", await initramfs("ethernet", ethernetExtras(names)))).toBe(true);
 
-      const unpackedAt = (id: PackageId): string => join(dir, id);
       for (const id of ["raspi-firmware", "firmware-brcm80211", "wireless-regdb"] as const)
         await store.unpack(await store.fetch(id), unpackedAt(id));
       const index = ModuleIndex.parse(await file(join(modulesDir, MODULES_DEP)).text());

@@ -113,6 +113,14 @@ describeWith(["busybox"], "the module pack", () => {
     expect(exitCode).toBe(0);
   });
 
+  test("that the server is still building is told as that", () => {
+    shell.program("wget", "echo 'wget: server returned error: HTTP/1.1 503 Service Unavailable' >&2; exit 1");
+    const { said, exitCode } = lay("SERVER=10.0.0.1:8069");
+    expect(said).toContain("the server is still building the module pack: the root has only what is built");
+    expect(said).toContain("restart this Pi when it has been built");
+    expect(exitCode).toBe(0);
+  });
+
   test("that does not fit into the memory is left out, with words", () => {
     shell.program("wget", "echo 'wget: write error: No space left on device' >&2; exit 1");
     expect(lay("SERVER=10.0.0.1:8069").said).toContain(

@@ -129,7 +129,9 @@ export function startBootEndpoint(options: BootEndpointOptions): BootEndpoint {
 
 /** The pack alone: the rest of the shim is for the firmware, which comes by TFTP. */
 function giveModules(shim: ShimBundle | undefined, name: string): Response {
-  const row = shim?.manifest.files.find(({ path, part }) => path === name && part === "modules");
+  const packs = shim?.manifest.files.filter(({ part }) => part === "modules");
+  if (packs?.length === 0) return new Response("the module pack is still being built\n", { status: 503 });
+  const row = packs?.find(({ path }) => path === name);
   const pack = row && shim?.file(row.path);
   if (!pack) return new Response("this server's shim has another module pack\n", { status: 404 });
   return new Response(pack.slice());

@@ -53,13 +53,16 @@ test("a build is told step by step, and an end in the middle of it is no failure
   expect(events.since().some(({ state }) => state === "fail")).toBe(false);
 });
 
+/** What a builder says when a bundle without modules is there. */
+function line(fraction: number, bootable: string): string {
+  return JSON.stringify({ step: "compile the modules", fraction, etaSeconds: 60, bootable });
+}
+
 test("Pis boot from the bundle without modules while the rest is built, and the state stays that of the build", async () => {
   const first = join(folder, "first.tar");
   const manifest = { format: 2, inputs: "", kernelRelease: "1-test", files: [], sources: [] };
   const data = new TextEncoder().encode(JSON.stringify(manifest));
   writeFileSync(first, encodeTar([{ path: "manifest.json", data }]));
-  const line = (fraction: number, bootable: string): string =>
-    JSON.stringify({ step: "compile the modules", fraction, etaSeconds: 60, bootable });
   const gone = join(folder, "gone.tar");
   const script = `echo '${line(0.4, gone)}'; echo '${line(0.41, first)}'; echo '${line(0.42, first)}'; read go`;
   const { keeper, events } = keeperWith(["sh", "-c", script]);

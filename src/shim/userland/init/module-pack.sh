@@ -49,6 +49,8 @@ module_pack_fetch() {
   if grep -q 'No space left' "$STATE/pack.error" 2>/dev/null; then
     module_pack_missing "the module pack is too big for this Pi's memory ($pack_limit KB are allowed)" \
       "pinetboot.modules=no on the kernel command line leaves it out"
+  elif grep -q ' 503 ' "$STATE/pack.error" 2>/dev/null; then
+    module_pack_missing "the server is still building the module pack" "restart this Pi when it has been built"
   else
     module_pack_missing "no $pack_name${pack_from:+ from $pack_from} ($(module_pack_why))" \
       "the server needs the files of this very shim"
