@@ -36,11 +36,28 @@ echo InitiatorName=iqn.2026-01.example:bench > etc/iscsi/initiatorname.iscsi
 sed -i 's/^COMPRESS=.*/COMPRESS=zstd/' etc/initramfs-tools/initramfs.conf
 `;
 
+/**
+ * The kernel unpacks the shim's own initramfs first, whose /bin, /sbin and /lib are folders; a link of that name would
+ * not replace them, and the peer's programs would not find their libraries. So the links point the other way round.
+ */
+const REPACK = `
+set -e
+mkdir tree
+cd tree
+zstd --decompress --stdout "$1" | cpio --extract --make-directories --quiet
+for folder in bin sbin lib; do
+  rm $folder
+  mv usr/$folder $folder
+  ln -s ../$folder usr/$folder
+done
+find . | sort | cpio --create --format=newc --quiet | zstd --quiet -19 > "$2"
+`;
+
 /** Path of the initramfs for a kernel of that release, zstd inside (Debian's default). */
 export async function debianInitramfs(release: string): Promise<string> {
   return cachedImage({
     name: "debian-initramfs.img",
-    inputs: [...BASE_INPUTS, ...PACKAGES, SET_UP, release],
+    inputs: [...BASE_INPUTS, ...PACKAGES, SET_UP, REPACK, release],
     async make(image, scratch) {
       const root = join(scratch, "root");
       await unpackDebianBase(root);
@@ -51,7 +68,7 @@ export async function debianInitramfs(release: string): Promise<string> {
       }
       await run(["sh", "-c", SET_UP, "sh", root, release]);
       await runArm64(["chroot", root, "mkinitramfs", "-o", "/initramfs.img", release]);
-      await run(["cp", join(root, "initramfs.img"), image]);
+      await run(["sh", "-c", REPACK, "sh", join(root, "initramfs.img"), image], { cwd: scratch });
     },
   });
 }
