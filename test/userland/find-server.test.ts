@@ -41,6 +41,14 @@ describeWith(["busybox"], "the shim's server, where the command line names none"
       server_find; echo "$? $SERVER"`,
     );
   };
+  /** Asks for a disk until one is told. */
+  const ask = (commandLine: string): ShellResult => {
+    shell.write("proc/cmdline", `${commandLine}\n`);
+    return shell.run(
+      `report_start() { :; }; report_finish() { :; }; sleep() { :; }; INTERFACE=eth0 SERIAL=a1b2c304
+      cmdline_read; server_from_cmdline; parameters_from_endpoint; echo "$SERVER"`,
+    );
+  };
   const ready = "state=ready\niscsi.ip=10.0.0.2\niscsi.target=iqn.2026-01.x:y\n";
 
   test.each([
@@ -125,6 +133,34 @@ describeWith(["busybox"], "the shim's server, where the command line names none"
       "10.0.0.3:8069": { name: "desk", answers: ["state=waiting\n"] },
     });
     expect(find().text).toBe("0 10.0.0.3:8069\n");
+  });
+
+  test("of two servers of its own network a loaded Pi goes on at the one that has a disk for it", () => {
+    servers({
+      "10.0.0.2:8069": { name: "laptop", answers: ["state=waiting\n"] },
+      "10.0.0.3:8069": { name: "desk", answers: ["state=waiting\n", "state=waiting\n", ready] },
+    });
+    const { said, text } = ask("pinetboot.server=10.0.0.2:8069 pinetboot.others=1");
+    expect(text).toBe("10.0.0.3:8069\n");
+    expect(said).toContain(
+      "several pinetboot servers are here: laptop (10.0.0.2), desk (10.0.0.3) - assign an image to this Pi on one of them",
+    );
+    expect(said).toContain(
+      "http://10.0.0.3:8069 has a disk for this Pi; http://10.0.0.2:8069, which started it",
+    );
+    expect(said.match(/several/g)).toHaveLength(1);
+  });
+
+  test("a server that a card names is not left, and alone on its network it is asked on", () => {
+    servers({
+      "10.0.0.2:8069": { name: "laptop", answers: ["state=waiting\n", "state=waiting\n", ready] },
+      "10.0.0.3:8069": { name: "desk", answers: [ready] },
+    });
+    expect(ask("pinetboot.server=10.0.0.2:8069")).toMatchObject({ text: "10.0.0.2:8069\n" });
+    servers({ "10.0.0.4:8069": { name: "alone", answers: ["state=waiting\n", ready] } });
+    const alone = ask("pinetboot.server=10.0.0.4:8069 pinetboot.others=1");
+    expect(alone.text).toBe("10.0.0.4:8069\n");
+    expect(alone.said).not.toContain("several");
   });
 
   test("reports that are older than the server's name wait for it", () => {

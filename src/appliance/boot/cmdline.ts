@@ -34,6 +34,8 @@ export function renderCmdline({ serverAddress, reportPort, names }: CmdlineOptio
     // next kernel of mode kexec, and the mode is chosen later than this line is read.
     "maxcpus=1",
     `pinetboot.server=${serverAddress}:${reportPort}`,
+    // Of two servers on one network this is only the one that the firmware heard first: the shim may go on at another.
+    "pinetboot.others=1",
     // The system of the Pi reads these when it takes over (kernel-command-line(7) of systemd 246 and later).
     ...(names ? [`systemd.hostname=${names.hostname}`, `systemd.machine_id=${names.machineId}`] : []),
   ].join(" ");

@@ -34,10 +34,17 @@ server_find() {
   elif [ -z "$(parameter iscsi.ip)" ] || [ -z "$(parameter iscsi.target)" ]; then
     server_ask_everybody
   fi
-  [ "$SERVER" != "$server_before" ] || return 0
+  [ "$SERVER" = "$server_before" ] || server_changed
+}
+
+# Reports, the kernel's log and what the EEPROM holds go to SERVER from here on.
+server_changed() {
   report_server_changed
   report_start
+  EEPROM_REPORTED=
   eeprom_report
+  [ -z "$CONSOLE_SENDER" ] || kill "$CONSOLE_SENDER" 2>/dev/null || :
+  CONSOLE_SENDER=
   console_start
 }
 
@@ -88,6 +95,7 @@ server_choose() {
     case "$(value_get endpoint state)" in
       ready) return 0 ;;
       waiting)
+        orders_follow
         server_waiting=$SERVER
         server_names="$server_names${server_names:+, }$server_name (${SERVER%:*})"
         ;;
@@ -105,4 +113,35 @@ SERVERS
       ;;
     *) SERVER=$server_waiting ;;
   esac
+}
+
+# While the server that this Pi was loaded from (pinetboot.others=1, which no card says) waits for a choice: of two
+# servers on one network it was only the one that the firmware heard first. Returns 0 when SERVER, another one now, has a
+# disk for this Pi; 2 while several wait and are to be asked in turn; 1 when nobody else is here.
+server_take_other() {
+  value_has cmdline pinetboot.others || return 1
+  other_own=$SERVER
+  find-servers "$INTERFACE" "$SERIAL" >"$STATE/others" 2>"$STATE/find.error"
+  grep -q -v "^$other_own " "$STATE/others" || return 1
+  servers="$(grep "^$other_own " "$STATE/others" || printf '%s -' "$other_own")
+$(grep -v "^$other_own " "$STATE/others")"
+  other_result=1
+  if ! server_choose; then
+    other_result=2
+  elif [ "$(value_get endpoint state)" = ready ]; then
+    other_result=0
+    [ "$SERVER" = "$other_own" ] || server_go_on_at_other
+    other_own=$SERVER
+  fi
+  SERVER=$other_own
+  return "$other_result"
+}
+
+server_go_on_at_other() {
+  other_found=$SERVER
+  SERVER=$other_own
+  say parameters progress "http://$other_found has a disk for this Pi; http://$other_own, which started it, has none: going on at the first"
+  report_finish "$REPORT_PATIENCE_SECONDS"
+  SERVER=$other_found
+  server_changed
 }

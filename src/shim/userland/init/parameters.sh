@@ -37,9 +37,15 @@ parameters_from_endpoint() {
     case "$(value_get endpoint state)" in
       ready) return 0 ;;
       waiting)
-        SEEN=$(value_get endpoint message)
+        parameters_seen=$(value_get endpoint message)
         endpoint_say_waiting
-        sleep 1 # a server that does not hold its answer must not be flooded
+        server_take_other
+        case $? in
+          0) SEEN= ;;
+          # Nobody may hold an answer while another one is to be asked.
+          2) SEEN= && sleep "$SERVER_ROUND_SECONDS" ;;
+          *) SEEN=$parameters_seen && sleep 1 ;; # a server that does not hold its answer must not be flooded
+        esac
         ;;
       refused)
         say parameters fail "the server refused: $(endpoint_words "no reason given")" "look at the server's page"

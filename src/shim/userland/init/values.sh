@@ -37,7 +37,7 @@ values_known() {
     iscsi.fallback) ;;
     iscsi.initiator | iscsi.username | iscsi.password | iscsi.username_in | iscsi.password_in) ;;
     wifi.ssid | wifi.psk | wifi.country) ;;
-    pinetboot.server | pinetboot.eeprom | ip | init | root | ro | rw | rootfstype | rootflags) ;;
+    pinetboot.server | pinetboot.others | pinetboot.eeprom | ip | init | root | ro | rw | rootfstype | rootflags) ;;
     state | clock | server | message | choose | image | do) ;;
     *) return 1 ;;
   esac
