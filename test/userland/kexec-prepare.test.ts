@@ -212,6 +212,30 @@ describeWith(["busybox", "xz"], "what the shim starts the image's own kernel wit
     expect(errors).toBe("");
     expect(text).toBe("10.0.0.2:8069 boot pivot iqn.x a secret []\n10.0.0.9/24\n10.0.0.1\n");
   });
+
+  test("the next kernel gets a machine whose disk has let go and whose network card is silent", () => {
+    shell.write("sys/class/block/sda/device/delete", "0");
+    program("kexec-load", 'echo "kexec-load $*"; echo "no memory" >&2; exit 1');
+    const { text, said } = run(`
+      DISK=sda INTERFACE=eth0
+      kexec_prepare() { :; }; kexec_load() { :; }; umount() { :; }; parameter() { :; }
+      report_finish() { echo "reports are sent"; }; report_start() { echo "reports again"; }
+      login_scan() { echo "disks are looked for"; }; login_wait_for_disk() { DISK=sdb; }
+      disk_never_gives_up() { echo "$DISK is the disk"; }
+      ip() { echo "ip $*, disk deleted: $(cat "$SYS/class/block/sda/device/delete")"; }
+      kexec_mode || echo "goes on from the network"`);
+    expect(text.trim().split("\n")).toEqual([
+      "reports are sent",
+      "ip link set eth0 down, disk deleted: 1",
+      "kexec-load start",
+      "ip link set eth0 up, disk deleted: 1",
+      "disks are looked for",
+      "sdb is the disk",
+      "reports again",
+      "goes on from the network",
+    ]);
+    expect(said).toContain(`Linux ${RELEASE} was not started: no memory - take mode pivot`);
+  });
 });
 
 /** An EFI program with a packed kernel in it, as far as the shim looks. */

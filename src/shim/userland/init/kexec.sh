@@ -10,7 +10,9 @@ kexec_mode() {
     say kexec ok "starting Linux $KERNEL_RELEASE"
     report_finish "$REPORT_PATIENCE_SECONDS"
     kexec_leave
+    kexec_let_go
     kexec-load start 2>"$STATE/kexec/error"
+    kexec_take_back
     say kexec fail "Linux $KERNEL_RELEASE was not started: $(cat "$STATE/kexec/error")" "take mode pivot"
     report_start
   fi
@@ -57,6 +59,20 @@ kexec_load() {
   kexec-load load "$STATE/kexec/kernel" "$STATE/kexec/initramfs" "$STATE/kexec/tree" 2>"$STATE/kexec/error" && return 0
   say kexec fail "Linux $KERNEL_RELEASE cannot be loaded: $(tail -n 1 "$STATE/kexec/error")" "take mode pivot"
   return 1
+}
+
+# What the disk's cache holds goes to its server while the network is there; then the network card stops: one that went
+# on would write what comes in into the memory of the next kernel, until that one's driver resets it.
+kexec_let_go() {
+  printf 1 >"$SYS/class/block/$DISK/device/delete"
+  ip link set "$INTERFACE" down
+}
+
+kexec_take_back() {
+  ip link set "$INTERFACE" up
+  DISK=
+  login_scan
+  login_wait_for_disk && disk_never_gives_up
 }
 
 # The disk must be as if it had never been mounted.
