@@ -27,6 +27,8 @@ const read = (path: string): string | undefined => {
 const ASKED = [
   ["Pi 3B", "bcm2837-rpi-3-b.dtb", ["bcm2837-rpi-3-b.dtb", "bcm2710-rpi-3-b.dtb"]],
   ["Pi 3B+", "bcm2837-rpi-3-b-plus.dtb", ["bcm2837-rpi-3-b-plus.dtb", "bcm2710-rpi-3-b-plus.dtb"]],
+  ["Pi 3A+", "bcm2837-rpi-3-a-plus.dtb", ["bcm2837-rpi-3-a-plus.dtb", "bcm2710-rpi-3-a-plus.dtb"]],
+  ["Zero 2 W", "bcm2837-rpi-zero-2-w.dtb", ["bcm2837-rpi-zero-2-w.dtb", "bcm2710-rpi-zero-2-w.dtb"]],
   ["Pi 4B", "bcm2711-rpi-4-b.dtb", ["bcm2711-rpi-4-b.dtb"]],
   ["Pi 400", "bcm2711-rpi-400.dtb", ["bcm2711-rpi-400.dtb"]],
   ["CM4", "bcm2711-rpi-cm4-io.dtb", ["bcm2711-rpi-cm4.dtb", "bcm2711-rpi-cm4-io.dtb"]],
