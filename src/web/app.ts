@@ -42,7 +42,6 @@ const CONTENT_POLICY = [
 const HEADERS = [
   ["x-content-type-options", "nosniff"],
   ["cross-origin-resource-policy", "same-origin"],
-  ["cross-origin-opener-policy", "same-origin"],
   ["content-security-policy", CONTENT_POLICY],
   ["referrer-policy", "no-referrer"],
 ] as const;

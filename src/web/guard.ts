@@ -84,7 +84,8 @@ function logIn(c: Context<ApiEnv>, keys: Keys, attempts: Attempts): Response {
   setCookie(c, COOKIE, key, { httpOnly: true, sameSite: "Strict", path: "/", maxAge: COOKIE_SECONDS });
   // Not a redirect: SameSite=Strict would keep the cookie out of the request that follows a link from elsewhere.
   return c.html(
-    '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url=/"><a href="/">Go on</a>',
+    '<!doctype html><html lang="en"><meta charset="utf-8"><title>pinetboot</title><link rel="icon" href="/page/icon.svg">' +
+      '<meta http-equiv="refresh" content="0; url=/"><a href="/">Go on</a></html>',
   );
 }
 

@@ -104,7 +104,6 @@ test("every answer says what a browser may do with it, refusals too", async () =
       "x-content-type-options": "nosniff",
       "referrer-policy": "no-referrer",
       "cross-origin-resource-policy": "same-origin",
-      "cross-origin-opener-policy": "same-origin",
     });
   }
   // Answers hold names, addresses and, once, secrets: no browser keeps them.

@@ -20,8 +20,11 @@ const COLOURS = {
 /** What a terminal's codes begin with. */
 const ESCAPE = "\u001b";
 const LATENESS_ROUNDS = 100;
+const VIEWS = ["Pis", "Images", "Disks", "Doctor", "Keys"];
 /** A boot in an emulated machine beside other suites. */
 const BOOT_MS = 240_000;
+/** What the pictures call the reference. */
+const API = "api";
 const FLOWS = {
   views,
   newDisk,
@@ -31,6 +34,7 @@ const FLOWS = {
   twoBrowsers,
   firstBoot,
   many,
+  fromLan,
   lateness,
   pictures,
 };
@@ -84,7 +88,7 @@ async function views() {
       colorScheme,
       bypassCSP: true,
     });
-    for (const name of ["Pis", "Images", "Disks", "Doctor"]) {
+    for (const name of VIEWS.filter((view) => view !== "Keys")) {
       await page.getByRole("link", { name, exact: true }).click();
       await page.getByRole("heading", { level: 1, name }).waitFor();
       seen.headings.push(name);
@@ -249,15 +253,25 @@ async function lateness() {
 async function pictures() {
   const { folder, screen } = JSON.parse(file);
   const wide = { viewport: { width: 1200, height: 760 }, colorScheme: "light" };
+  const dark = { ...wide, colorScheme: "dark" };
   const narrow = { viewport: { width: 390, height: 844 }, colorScheme: "dark", deviceScaleFactor: 2 };
   for (const { kind, options, views } of [
-    { kind: "", options: wide, views: ["Pis", "Images", "Disks", "Doctor"] },
-    { kind: "-phone", options: narrow, views: ["Pis"] },
+    { kind: "", options: wide, views: [...VIEWS, API] },
+    { kind: "-dark", options: dark, views: [API] },
+    { kind: "-phone", options: narrow, views: ["Pis", API] },
   ]) {
     const { page } = await open(options);
     for (const view of views) {
-      await page.getByRole("link", { name: view, exact: true }).click();
-      await page.getByRole("heading", { level: 1, name: view }).waitFor();
+      if (view === API) await page.goto(`${url}/api`);
+      else {
+        await page.getByRole("link", { name: view, exact: true }).click();
+        await page.getByRole("heading", { level: 1, name: view }).waitFor();
+      }
+      if (view === "Keys") {
+        await page.getByLabel("For which program").fill("rack-3");
+        await page.getByRole("button", { name: "New key" }).click();
+        await page.getByRole("heading", { name: "The key of rack-3" }).waitFor();
+      }
       if (view === "Disks") {
         await page.getByText(/reads .*\/s, writes/).waitFor();
         await page.getByRole("button", { name: "New disk" }).click();
@@ -313,4 +327,48 @@ async function many() {
   await panel.getByRole("button", { name: /^Boot it on/ }).click();
   await results.getByText("Boots").first().waitFor();
   return { blinked, assigned: await results.getByText("Boots").count(), errors };
+}
+
+/**
+ * A browser on another computer: in by the link of the terminal, a key for a program is made, copied, used and taken
+ * back; what strangers called themselves on the network is text.
+ */
+async function fromLan() {
+  const { page, errors } = await open();
+  const origin = new URL(page.url()).origin;
+  await page.getByRole("link", { name: "Doctor", exact: true }).click();
+  const stranger = page.getByRole("row").filter({ hasText: "02:00:00:00:00:09" });
+  await stranger.waitFor();
+  const said = await stranger.getByRole("rowheader").innerText();
+  const images = await page.locator("main img").count();
+  const ran = await page.evaluate(() => globalThis.ran ?? "nothing ran");
+  await page.getByRole("link", { name: "Keys", exact: true }).click();
+  await page.getByLabel("For which program").fill("rack <3>");
+  await page.getByRole("button", { name: "New key" }).click();
+  await page.getByRole("button", { name: "Copy Key" }).click();
+  await page.getByRole("button", { name: "Copy Key" }).getByText("Copied").waitFor();
+  await page.getByLabel("For which program").focus();
+  await page.keyboard.press("Control+V");
+  const key = await page.getByLabel("For which program").inputValue();
+  await page.getByRole("button", { name: "I have it" }).click();
+  const stays = (await page.locator("main").innerText()).includes(key);
+  const use = async () =>
+    (await fetch(`${origin}/api/sessions`, { headers: { authorization: `Bearer ${key}` } })).status;
+  const before = await use();
+  const row = page.getByRole("row").filter({ hasText: "rack <3>" });
+  await row.getByRole("button", { name: "Take back" }).click();
+  await row.getByRole("button", { name: /^Keep rack <3> out/ }).click();
+  await row.waitFor({ state: "detached" });
+  const again = await fetch(url);
+  return {
+    said,
+    images,
+    ran,
+    keyLength: key.length,
+    stays,
+    before,
+    after: await use(),
+    again: again.status,
+    errors,
+  };
 }

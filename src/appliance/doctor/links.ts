@@ -16,7 +16,8 @@ export interface Link {
 
 const CLASS = "/sys/class/net";
 /** Interfaces that programs make: what is behind them is no network with Pis in it. */
-const VIRTUAL_NAMES = /^(docker|br-|veth|virbr|vmnet|vboxnet|tun|tap|wg|tailscale|zt|utun|lxc|cni|flannel)/;
+const VIRTUAL_NAMES =
+  /^(docker|br-|veth|virbr|vmnet|vboxnet|tun|tap|wg|tailscale|zt|utun|lxc|cni|flannel|ifb|dummy)/;
 
 /** The kernel's own word for such, whatever they are called. */
 const VIRTUAL_TYPES = /^DEVTYPE=(wireguard|ppp|wwan|vxlan|macvlan|ipvlan)$/m;

@@ -69,6 +69,7 @@ function pageOf({ info, paths, components }: z.infer<typeof DocumentSchema>) {
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <title>${info.title} ${info.version}: the API</title>
+        <link rel="icon" href="/page/icon.svg" type="image/svg+xml" />
         <link rel="stylesheet" href="/api/reference.css" />
       </head>
       <body>
