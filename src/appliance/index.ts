@@ -43,7 +43,7 @@ export type { Snapshot } from "./sessions/catalogue.ts";
 export { type Boot, bootOf, type Step } from "./boot/timeline.ts";
 export { recipesFor } from "./sessions/recipes.ts";
 export { BLANK, type SessionRecord } from "./sessions/record.ts";
-export type { DiskRequest } from "./sessions/service.ts";
+export type { DiskRequest } from "./sessions/request.ts";
 export { formatSize, parseSize } from "./sizes.ts";
 export { BOOT_STAGES, type BootStage, hasReached, isBootStage, STAGE_STATES } from "./stages.ts";
 export { folderPaths } from "./state/folder.ts";

@@ -53,7 +53,7 @@ export function sessionView(
   portal: string,
 ): z.infer<typeof SessionSchema> {
   const { chap_secret: _secret, ...shown } = createdSessionView(appliance, session, portal);
-  const fence = appliance.sessions.fenceOf(session.id);
+  const fence = appliance.sessions.fence.fenceOf(session.id);
   const initiators = appliance.sessions.live.initiatorsOf(session.iqn);
   return {
     ...shown,

@@ -1,16 +1,15 @@
 /** Copies of whole disks under way (commit, export), so that whoever began one can follow it: terminal, API, events. */
 import type { ExportProgress } from "../../disk/export/export-disk.ts";
-import { ApplianceError, type ErrorCode, wordsOf } from "../errors.ts";
+import { ApplianceError, wordsOf } from "../errors.ts";
 import { toApplianceError } from "../errors-of-floors.ts";
-import { cleanText, type EventLog } from "../events.ts";
+import type { EventLog } from "../events.ts";
+import { type Job, JobTable, jobErrorOf } from "../jobs/job-table.ts";
 
 export const COPY_KINDS = ["commit", "export"] as const;
 export type CopyKind = (typeof COPY_KINDS)[number];
 
-export interface CopyJob {
-  readonly id: string;
+export interface CopyJob extends Job {
   readonly kind: CopyKind;
-  readonly state: "running" | "done" | "failed";
   /** What is copied, in words. */
   readonly subject: string;
   readonly doneBytes: number;
@@ -22,7 +21,6 @@ export interface CopyJob {
   readonly path: string | null;
   /** Bytes of content that were written, when done. */
   readonly writtenBytes: number | null;
-  readonly error: { readonly code: ErrorCode; readonly message: string; readonly fix: string | null } | null;
 }
 
 export type CopyResult = Pick<CopyJob, "image" | "path" | "writtenBytes">;
@@ -37,78 +35,45 @@ export interface CopyOrder {
 }
 
 /** Each copy has a Worker and the disk to itself; more at once would only share them. */
-export const COPIES_AT_ONCE_MAX = 4;
-/** Ended jobs are kept so that their end can be read. */
-const ENDED_KEPT = 64;
+const COPIES_AT_ONCE_MAX = 4;
 
-interface Running {
-  readonly abort: AbortController;
-  readonly image: string;
-  end: Promise<void>;
-}
-
-export class CopyJobs {
+/** With each copy: the image that lies under it. */
+export class CopyJobs extends JobTable<CopyJob, { readonly image: string }> {
   readonly #events: EventLog;
-  readonly #jobs = new Map<string, CopyJob>();
-  readonly #running = new Map<string, Running>();
-  #count = 0;
 
   constructor(events: EventLog) {
+    super(["job", "copies"], COPIES_AT_ONCE_MAX);
     this.#events = events;
-  }
-
-  all(): readonly CopyJob[] {
-    return [...this.#jobs.values()];
-  }
-
-  /** Throws "not-found". */
-  get(id: string): CopyJob {
-    const job = this.#jobs.get(id);
-    if (!job) throw new ApplianceError("not-found", `There is no job ${id}`);
-    return job;
   }
 
   /** What is being copied from over an image, in words; empty when nothing is. */
   usersOf(image: string): string[] {
-    return [...this.#running].flatMap(([id, running]) =>
-      running.image === image ? [`the ${this.get(id).kind} of ${this.get(id).subject}`] : [],
+    return this.running().flatMap(([{ kind, subject }, part]) =>
+      part.image === image ? [`the ${kind} of ${subject}`] : [],
     );
   }
 
   /** Begins a copy. Throws "in-use" when enough run already. */
-  start({ kind, subject, image, pi, work }: CopyOrder): CopyJob {
-    if (this.#running.size >= COPIES_AT_ONCE_MAX)
-      throw new ApplianceError("in-use", `${COPIES_AT_ONCE_MAX} copies run already`, "Wait for one to end.");
-    const id = String(++this.#count);
-    this.#jobs.set(id, {
-      id,
-      kind,
-      state: "running",
-      subject,
-      doneBytes: 0,
-      totalBytes: null,
-      etaSeconds: null,
-      image: null,
-      path: null,
-      writtenBytes: null,
-      error: null,
-    });
-    const running: Running = { abort: new AbortController(), image, end: Promise.resolve() };
-    this.#running.set(id, running);
-    running.end = this.#run(id, { kind, subject, image, pi, work }, running.abort.signal);
-    return this.get(id);
-  }
-
-  /** Stops a copy; nothing of it stays. Resolves when it has ended. */
-  async cancel(id: string): Promise<void> {
-    this.get(id);
-    const running = this.#running.get(id);
-    running?.abort.abort();
-    await running?.end;
-  }
-
-  async cancelAll(): Promise<void> {
-    await Promise.all([...this.#running.keys()].map((id) => this.cancel(id)));
+  start(order: CopyOrder): CopyJob {
+    const { kind, subject, image } = order;
+    this.checkRoom();
+    return this.begin(
+      (id) => ({
+        id,
+        kind,
+        state: "running",
+        subject,
+        doneBytes: 0,
+        totalBytes: null,
+        etaSeconds: null,
+        image: null,
+        path: null,
+        writtenBytes: null,
+        error: null,
+      }),
+      () => ({ image }),
+      (id, _, signal) => this.#run(id, order, signal),
+    );
   }
 
   async #run(id: string, { kind, subject, pi, work }: CopyOrder, signal: AbortSignal): Promise<void> {
@@ -118,28 +83,16 @@ export class CopyJobs {
     say("start", `The ${kind} of ${subject} has begun`);
     try {
       const result = await work(signal, ({ doneBytes, totalBytes, etaSeconds }) =>
-        this.#change(id, { doneBytes, totalBytes, etaSeconds: etaSeconds ?? null }),
+        this.change(id, { doneBytes, totalBytes, etaSeconds: etaSeconds ?? null }),
       );
-      this.#change(id, { ...result, state: "done", etaSeconds: 0 });
+      this.change(id, { ...result, state: "done", etaSeconds: 0 });
       say("ok", `The ${kind} of ${subject} is done`);
     } catch (error) {
-      const { code, message, fix } = toApplianceError(error);
-      const failure = {
-        code,
-        message: cleanText(signal.aborted ? "It was cancelled" : message),
-        fix: fix ?? null,
-      };
-      this.#change(id, { state: "failed", error: failure });
-      say("fail", `The ${kind} of ${subject} failed: ${failure.message}`, failure.fix);
-    } finally {
-      this.#running.delete(id);
-      const ended = this.all().filter((job) => !this.#running.has(job.id));
-      for (const job of ended.slice(0, Math.max(0, ended.length - ENDED_KEPT))) this.#jobs.delete(job.id);
+      const failure = jobErrorOf(error);
+      const said = signal.aborted ? { ...failure, message: "It was cancelled" } : failure;
+      this.change(id, { state: "failed", error: said });
+      say("fail", `The ${kind} of ${subject} failed: ${said.message}`, said.fix);
     }
-  }
-
-  #change(id: string, change: Partial<CopyJob>): void {
-    this.#jobs.set(id, { ...this.get(id), ...change });
   }
 }
 

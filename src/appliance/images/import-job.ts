@@ -1,6 +1,6 @@
 /** What an import is asked to do, and what can be said of it. */
-import type { ErrorCode } from "../errors.ts";
 import type { FormatChoice } from "../../images/import/formats.ts";
+import type { Job } from "../jobs/job-table.ts";
 
 export type ImportFrom =
   | { readonly kind: "path"; readonly path: string }
@@ -17,9 +17,7 @@ export interface ImportRequest {
   readonly format?: FormatChoice | undefined;
 }
 
-export interface ImportJob {
-  readonly id: string;
-  readonly state: "running" | "done" | "failed";
+export interface ImportJob extends Job {
   readonly source: string;
   readonly name: string | null;
   readonly stage: string;
@@ -34,11 +32,6 @@ export interface ImportJob {
   readonly image: string | null;
   /** The library had the content before. */
   readonly alreadyThere: boolean;
-  readonly error: {
-    readonly code: ErrorCode;
-    readonly message: string;
-    readonly fix: string | null;
-  } | null;
 }
 
 export function newJob(id: string, source: string, name: string | undefined): ImportJob {

@@ -2,7 +2,7 @@
 import { basename } from "node:path";
 import { cleanText, type EventLog } from "../events.ts";
 import { ApplianceError } from "../errors.ts";
-import { toApplianceError } from "../errors-of-floors.ts";
+import { JobTable, jobErrorOf } from "../jobs/job-table.ts";
 import { formatSize } from "../sizes.ts";
 import type { CatalogEntry } from "../../images/catalog/entries.ts";
 import { parseUrl, shownUrl } from "../../images/fetch/get.ts";
@@ -15,38 +15,18 @@ import { type ImportFrom, type ImportJob, type ImportRequest, newJob } from "./i
 import { Upload } from "./upload.ts";
 
 /** Each import has a Worker and the disk to itself; more at once would only share them. */
-export const IMPORTS_AT_ONCE_MAX = 4;
-/** Ended jobs are kept so that their end can be read. */
-const ENDED_KEPT = 64;
+const IMPORTS_AT_ONCE_MAX = 4;
 const PROGRESS_EVENT_MS = 5_000;
 
-interface Running {
-  readonly abort: AbortController;
-  readonly upload: Upload | undefined;
-  readonly end: Promise<void>;
-}
-
-export class ImageJobs {
+/** With each import: its upload, when it is one. */
+export class ImageJobs extends JobTable<ImportJob, Upload | undefined> {
   readonly #library: ImageLibrary;
   readonly #events: EventLog;
-  readonly #jobs = new Map<string, ImportJob>();
-  readonly #running = new Map<string, Running>();
-  #count = 0;
 
   constructor(library: ImageLibrary, events: EventLog) {
+    super(["import", "imports"], IMPORTS_AT_ONCE_MAX);
     this.#library = library;
     this.#events = events;
-  }
-
-  all(): readonly ImportJob[] {
-    return [...this.#jobs.values()];
-  }
-
-  /** Throws "not-found". */
-  get(id: string): ImportJob {
-    const job = this.#jobs.get(id);
-    if (!job) throw new ApplianceError("not-found", `There is no import ${id}`);
-    return job;
   }
 
   /**
@@ -54,29 +34,21 @@ export class ImageJobs {
    * Throws "in-use" when too many run, "bad-request" for what can never succeed.
    */
   start(request: ImportRequest, onDone: () => void): ImportJob {
-    if (this.#running.size >= IMPORTS_AT_ONCE_MAX)
-      throw new ApplianceError(
-        "in-use",
-        `${IMPORTS_AT_ONCE_MAX} imports run already`,
-        "Wait for one to end.",
-      );
+    this.checkRoom();
     const { from, name, sha256 } = request;
     const checks = sha256 === undefined ? {} : { eitherSha256: parseSha256(sha256) };
     const shown = shownSource(from);
-    const id = String(++this.#count);
-    const abort = new AbortController();
-    const upload =
-      from.kind === "upload" ? new Upload(from.sizeBytes, () => void this.cancel(id)) : undefined;
-    this.#put(newJob(id, shown, name));
-    const work = this.#run(id, request, checks, upload, abort.signal, onDone);
-    this.#running.set(id, { abort, upload, end: work });
-    return this.get(id);
+    return this.begin(
+      (id) => newJob(id, shown, name),
+      (id) => (from.kind === "upload" ? new Upload(from.sizeBytes, () => void this.cancel(id)) : undefined),
+      (id, upload, signal) => this.#run(id, request, checks, upload, signal, onDone),
+    );
   }
 
   /** The waiting upload of an import. Throws "not-found", or "bad-request" for an import that is none or has ended. */
   upload(id: string): Upload {
     const job = this.get(id);
-    const upload = this.#running.get(id)?.upload;
+    const upload = this.partOf(id);
     if (upload) return upload;
     if (job.error) throw new ApplianceError(job.error.code, job.error.message, job.error.fix ?? undefined);
     throw new ApplianceError("bad-request", `Import ${id} takes no upload`, "Begin another one.");
@@ -84,25 +56,7 @@ export class ImageJobs {
 
   /** Where the next byte of an upload goes, or null for an import that takes none. */
   uploadOffset(id: string): number | null {
-    return this.#running.get(id)?.upload?.receivedBytes ?? null;
-  }
-
-  /** Resolves when the import has ended, well or not. */
-  async ended(id: string): Promise<ImportJob> {
-    await this.#running.get(id)?.end;
-    return this.get(id);
-  }
-
-  /** Stops an import; nothing of it stays. Resolves when it has ended. */
-  async cancel(id: string): Promise<void> {
-    this.get(id);
-    const running = this.#running.get(id);
-    running?.abort.abort();
-    await running?.end;
-  }
-
-  async cancelAll(): Promise<void> {
-    await Promise.all([...this.#running.keys()].map((id) => this.cancel(id)));
+    return this.partOf(id)?.receivedBytes ?? null;
   }
 
   async #run(
@@ -117,7 +71,7 @@ export class ImageJobs {
     this.#events.emit({ stage: "image", state: "start", detail: `Importing ${file}` });
     try {
       const image = await this.#import(id, request, checks, upload, signal);
-      this.#change(id, { state: "done", image: image.id, etaSeconds: 0 });
+      this.change(id, { state: "done", image: image.id, etaSeconds: 0 });
       const name = image.names[0] ?? image.id.slice(0, 12);
       const size = formatSize(image.sizeBytes);
       this.#events.emit({
@@ -129,9 +83,8 @@ export class ImageJobs {
       });
       onDone();
     } catch (error) {
-      const { code, message, fix } = toApplianceError(offline(error, this.#library));
-      const failure = { code, message: cleanText(message), fix: fix ?? null };
-      this.#change(id, { state: "failed", error: failure });
+      const failure = jobErrorOf(offline(error, this.#library));
+      this.change(id, { state: "failed", error: failure });
       this.#events.emit({
         stage: "image",
         state: "fail",
@@ -140,8 +93,6 @@ export class ImageJobs {
       });
     } finally {
       upload?.close();
-      this.#running.delete(id);
-      this.#forgetOld();
     }
   }
 
@@ -155,11 +106,11 @@ export class ImageJobs {
     const common = { name, format, signal, ...this.#following(id, titleOf(from)) };
     if (from.kind !== "catalog")
       return this.#library.import(sourceOf(from, upload), { ...common, checks: given });
-    this.#change(id, { stage: "reading the catalog" });
+    this.change(id, { stage: "reading the catalog" });
     const entry = await unlessAborted(entryOf(from.entry, from.repo, this.#library, signal), signal);
     const there = this.#hasAlready(entry);
     if (there) {
-      this.#change(id, { alreadyThere: true });
+      this.change(id, { alreadyThere: true });
       return name === undefined ? there : this.#library.addName(there.id, name);
     }
     return this.#library.import(
@@ -189,7 +140,7 @@ export class ImageJobs {
     };
     return {
       onProgress: ({ stage, doneBytes, totalBytes, writtenBytes, etaSeconds }) => {
-        this.#change(id, {
+        this.change(id, {
           stage,
           doneBytes,
           writtenBytes,
@@ -201,24 +152,11 @@ export class ImageJobs {
         say(`Importing ${file}: ${stage}${percent}`);
       },
       onNote: (words) => {
-        this.#change(id, { note: cleanText(words) });
+        this.change(id, { note: cleanText(words) });
         say(`Importing ${file}: ${words}; trying again`);
       },
-      onAlreadyThere: () => this.#change(id, { alreadyThere: true }),
+      onAlreadyThere: () => this.change(id, { alreadyThere: true }),
     };
-  }
-
-  #put(job: ImportJob): void {
-    this.#jobs.set(job.id, job);
-  }
-
-  #change(id: string, change: Partial<ImportJob>): void {
-    this.#put({ ...this.get(id), ...change });
-  }
-
-  #forgetOld(): void {
-    const ended = this.all().filter(({ id }) => !this.#running.has(id));
-    for (const { id } of ended.slice(0, Math.max(0, ended.length - ENDED_KEPT))) this.#jobs.delete(id);
   }
 }
 

@@ -169,7 +169,7 @@ export class PiService {
       ...pi,
       latest: this.#parts.events.latestOf(pi.key) ?? null,
       sessions: sessions.map(({ id }) => id),
-      fenced: sessions.some(({ id }) => this.#parts.sessions.fenceOf(id) !== null),
+      fenced: sessions.some(({ id }) => this.#parts.sessions.fence.fenceOf(id) !== null),
     };
   }
 }

@@ -223,7 +223,7 @@ async function readyAnswer(options: BootEndpointOptions, chosen: Chosen): Promis
   const session = await sessions.forPi(pi.key, assignment);
   await sessions.noteBoot(session.id, caller.bootId);
   const initiator = piInitiatorName(pi.key);
-  sessions.refuseFenced(session, initiator);
+  sessions.fence.refuse(session, initiator);
   const iscsi: IscsiParameters = {
     ip: local,
     port,

@@ -18,7 +18,8 @@ import { isServed } from "../net/addresses.ts";
 import type { SessionRecord } from "../sessions/record.ts";
 import { WatchedDisk } from "./watched-disk.ts";
 import type { LiveFeed } from "../live-feed.ts";
-import type { LiveConnections, SessionService } from "../sessions/service.ts";
+import type { LiveConnections } from "../sessions/live-connections.ts";
+import type { SessionService } from "../sessions/service.ts";
 import { TrafficMeter } from "../sessions/traffic.ts";
 import type { UnansweredLog } from "../unanswered.ts";
 
@@ -178,7 +179,7 @@ function fixOf(
   sessions: SessionService,
 ): string | null {
   if (session === undefined || event.initiatorName === undefined) return null;
-  return sessions.isFenced(session.id, event.initiatorName) ? fenceFix(session.id) : null;
+  return sessions.fence.isFenced(session.id, event.initiatorName) ? fenceFix(session.id) : null;
 }
 
 function tell(

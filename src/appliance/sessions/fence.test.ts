@@ -95,7 +95,7 @@ const BLANK_CHOICE = {
 test("the initiator that used a disk when the power went is kept out, told why, and seen", async () => {
   const after = await afterPowerLoss(computer, session);
   expect(await refusal(after.sessions.enter(session, ONE))).toMatchObject(FENCED);
-  expect(after.sessions.fenceOf(session.id)).toEqual({ since: expect.any(Number), initiators: [ONE] });
+  expect(after.sessions.fence.fenceOf(session.id)).toEqual({ since: expect.any(Number), initiators: [ONE] });
   const told = after.events.since().filter(({ state }) => state === "fail");
   expect(told).toHaveLength(1);
   expect(told[0]).toMatchObject({ detail: expect.stringContaining(ONE), fix: FENCED.fix });
@@ -117,7 +117,7 @@ test("after a kill of the server alone everyone goes on: nothing was lost", asyn
   const bytes = new Uint8Array(1);
   await disk?.layer.read(bytes, 0);
   expect(bytes[0]).toBe(7);
-  expect(after.sessions.fenceOf(session.id)).toBeNull();
+  expect(after.sessions.fence.fenceOf(session.id)).toBeNull();
 });
 
 test("a kill and then a loss of power, before anyone came back, still keeps the initiator out", async () => {
@@ -125,14 +125,14 @@ test("a kill and then a loss of power, before anyone came back, still keeps the 
   await killed.sessions.enter(session, OTHER);
   const after = await afterPowerLoss(killed, session);
   expect(await refusal(after.sessions.enter(session, ONE))).toMatchObject(FENCED);
-  expect(after.sessions.fenceOf(session.id)?.initiators).toEqual([ONE, OTHER]);
+  expect(after.sessions.fence.fenceOf(session.id)?.initiators).toEqual([ONE, OTHER]);
 });
 
 test("a start mends and keeps out also where the journal's name was lost with the power", async () => {
   const after = await afterPowerLoss(computer, session);
   for (const { overlay } of session.luns) rmSync(join(after.folder, `${overlay}.journal`));
   await after.sessions.mend();
-  expect(after.sessions.fenceOf(session.id)?.initiators).toEqual([ONE]);
+  expect(after.sessions.fence.fenceOf(session.id)?.initiators).toEqual([ONE]);
 });
 
 test("what a start mends is kept out too, and stays so over further kills and closings", async () => {
@@ -170,11 +170,11 @@ test("who left a disk that was closed properly is not kept out by a later loss o
 test("a person's word lets it in again, over a restart too", async () => {
   const after = await afterPowerLoss(computer, session);
   await refusal(after.sessions.enter(session, ONE));
-  expect(await after.sessions.unfence(session.id)).toBe(true);
-  expect(await after.sessions.unfence(session.id)).toBe(false);
+  expect(await after.sessions.fence.lift(session)).toBe(true);
+  expect(await after.sessions.fence.lift(session)).toBe(false);
   const again = await afterKill(after);
   await again.sessions.enter(session, ONE);
-  expect(again.sessions.fenceOf(session.id)).toBeNull();
+  expect(again.sessions.fence.fenceOf(session.id)).toBeNull();
 });
 
 test("a Pi is let in by a new boot, on all its sessions, and not by the same one", async () => {
@@ -188,7 +188,7 @@ test("a Pi is let in by a new boot, on all its sessions, and not by the same one
   await after.sessions.noteBoot(ofPi.id, "boot-2");
   await after.sessions.enter(ofPi, ONE);
   // A session that is not the Pi's is none of its business.
-  expect(after.sessions.fenceOf(session.id)).not.toBeNull();
+  expect(after.sessions.fence.fenceOf(session.id)).not.toBeNull();
 });
 
 test("a Pi that is given another image in the same boot stays kept out of the old one", async () => {

@@ -6,66 +6,16 @@ import { newSessionIdentity } from "../ids.ts";
 import type { StateDatabase } from "../state/database.ts";
 import { formatSize } from "../sizes.ts";
 import type { Assignment } from "../pis/record.ts";
-import type { LastEnd } from "../../disk/qcow2/last-end.ts";
 import { formatDuration } from "../durations.ts";
 import { inUse, type OpenDisk, type SessionDisks } from "./disks.ts";
 import { EPHEMERAL_GRACE_MS, fateOf } from "./fate.ts";
+import { SessionFence } from "./fence.ts";
 import type { Garbage } from "./garbage.ts";
-import { type Fence, fenceFix, INITIATORS_PER_SESSION_MAX, InitiatorStore } from "./initiators.ts";
-import { BLANK, EVICT_AFTER_MS, type SessionLun, type SessionRecord } from "./record.ts";
+import { type LiveConnections, NOBODY } from "./live-connections.ts";
+import { EVICT_AFTER_MS, type SessionRecord } from "./record.ts";
+import { lunsOf, type SessionRequest, type SessionSettings } from "./request.ts";
 import type { SessionChange, SessionStore } from "./store.ts";
-import { NO_TRAFFIC, type Traffic } from "./traffic.ts";
 
-/** A disk of a session to be: an image, or blank with a size; a larger size than the image's grows the disk. */
-export interface DiskRequest {
-  /** Name, id, or "blank". */
-  readonly image: string;
-  readonly sizeBytes?: number | undefined;
-}
-
-export interface SessionRequest {
-  readonly disks: readonly DiskRequest[];
-  readonly ephemeral?: boolean | undefined;
-  readonly ttlMs?: number | undefined;
-  /** How long it may sleep once its time is over. Default: `EVICT_AFTER_MS`. */
-  readonly evictAfterMs?: number | undefined;
-  readonly quotaBytes?: number | null | undefined;
-}
-
-/** What may be changed in a session that is there; what is not given stays. */
-export interface SessionSettings {
-  readonly quotaBytes?: number | null | undefined;
-  /** From now on; null takes the end away. */
-  readonly ttlMs?: number | null | undefined;
-  readonly evictAfterMs?: number | undefined;
-  readonly ephemeral?: boolean | undefined;
-}
-
-/** An initiator that is logged in. */
-export interface Initiator {
-  /** Its IQN, as it says. */
-  readonly name: string;
-  readonly address: string;
-}
-
-/** Who is logged in, as the iSCSI server knows it; a process that does not serve knows nobody. */
-export interface LiveConnections {
-  initiatorsOf(iqn: string): readonly Initiator[];
-  /** Ends the connections of a target and resolves when its disks are closed. */
-  disconnect(iqn: string): Promise<void>;
-  /** What passes between the target and its initiators, as of the last second. */
-  trafficOf(iqn: string): Traffic;
-}
-
-/** Of a process that does not serve. */
-const NOBODY: LiveConnections = {
-  initiatorsOf: () => [],
-  disconnect: () => Promise.resolve(),
-  trafficOf: () => NO_TRAFFIC,
-};
-
-/** One LUN a disk, and a person who wants more than this wants something else. */
-export const DISKS_PER_SESSION_MAX = 16;
 /** Every record is a few hundred bytes in memory; this only stops a script gone mad. */
 export const SESSIONS_MAX = 10_000;
 
@@ -81,18 +31,18 @@ export interface SessionServiceParts {
 
 export class SessionService {
   readonly #store: SessionStore;
-  readonly #initiators: InitiatorStore;
   readonly #parts: SessionServiceParts;
   readonly #now: () => number;
+  /** Who is kept out since this computer lost power. */
+  readonly fence: SessionFence;
   /** Set while serving. */
   live: LiveConnections = NOBODY;
 
   constructor(parts: SessionServiceParts) {
     this.#parts = parts;
     this.#store = parts.store;
-    this.#initiators = new InitiatorStore(parts.database.sqlite);
     this.#now = parts.now ?? Date.now;
-    parts.disks.onOpening = (session, lastEnd) => this.#judgeLastEnd(session, lastEnd);
+    this.fence = new SessionFence(parts, this.#now);
   }
 
   all(): readonly SessionRecord[] {
@@ -184,7 +134,7 @@ export class SessionService {
   async noteBoot(id: string, bootId: string): Promise<void> {
     const session = this.get(id);
     if (session.bootId === bootId) return;
-    this.#liftForNewBoot(session, bootId);
+    this.fence.liftForNewBoot(session, bootId);
     if (session.bootId !== null) {
       await this.live.disconnect(session.iqn);
       if (!session.persistent) await this.#throwAway(session, "a new boot");
@@ -213,47 +163,21 @@ export class SessionService {
     }
   }
 
-  isFenced(id: string, initiator: string): boolean {
-    return this.#initiators.isFenced(id, initiator);
-  }
-
-  /** Who is kept out of a session since this computer lost power, or null. */
-  fenceOf(id: string): Fence | null {
-    return this.#initiators.fenceOf(id);
-  }
-
-  /**
-   * Lets the fenced initiators of a session in again, by a person's word: whatever they had not flushed when the power
-   * went is lost, and they do not know it. False when none was fenced.
-   */
-  async unfence(idOrIqn: string): Promise<boolean> {
-    const { id, pi } = this.get(idOrIqn);
-    if (!this.#initiators.lift(id)) return false;
-    await this.#parts.database.syncToDisk();
-    this.#say("ok", `Session ${id} takes the initiators from before the loss of power again`, pi);
-    return true;
-  }
-
   /**
    * Opens the disks for a login; a suspended session wakes. Every call that does not throw wants one `left`.
    * Throws ApplianceError "fenced" for an initiator that used the disks when this computer lost power.
    */
   async enter(session: SessionRecord, initiator: string): Promise<readonly OpenDisk[]> {
-    this.refuseFenced(session, initiator);
+    this.fence.refuse(session, initiator);
     const { loggedOutAt, persistent } = session;
     if (!persistent && loggedOutAt !== null && this.#now() - loggedOutAt >= EPHEMERAL_GRACE_MS)
       await this.#throwAway(session, "a logout");
     const disks = await this.#parts.disks.acquire(session.id, () => this.get(session.id));
     try {
       // The opening may have found the loss of power.
-      this.refuseFenced(session, initiator);
-      if (!this.#initiators.hasRoom(session.id, initiator))
-        throw new ApplianceError(
-          "in-use",
-          `${INITIATORS_PER_SESSION_MAX} initiators have used session ${session.id} since it was last closed`,
-          "Log all of them out once.",
-        );
-      await this.#noteInitiator(session, initiator);
+      this.fence.refuse(session, initiator);
+      this.fence.checkRoom(session, initiator);
+      await this.fence.note(session, initiator);
     } catch (error) {
       await this.#letGo(session.id);
       throw error;
@@ -272,61 +196,8 @@ export class SessionService {
   /** True when nobody holds the disks any more: they are closed then, and nothing of anyone's can get lost. */
   async #letGo(id: string): Promise<boolean> {
     const last = await this.#parts.disks.release(id);
-    if (last) this.#forgetUsers(id);
+    if (last) this.fence.forgetUsers(id);
     return last;
-  }
-
-  /** A name that stays for want of space fences one that need not be, at worst. */
-  #forgetUsers(id: string): void {
-    try {
-      this.#initiators.forgetUsers(id);
-    } catch (error) {
-      const pi = this.#store.byId(id)?.pi ?? null;
-      this.#say("fail", `The record of session ${id} could not be written: ${wordsOf(error)}`, pi);
-    }
-  }
-
-  /** Throws ApplianceError "fenced" for an initiator that is kept out since this computer lost power. */
-  refuseFenced({ id }: SessionRecord, initiator: string): void {
-    if (!this.#initiators.isFenced(id, initiator)) return;
-    throw new ApplianceError(
-      "fenced",
-      `${initiator} used session ${id} when this computer lost power; what it had not flushed is lost, and it does not know`,
-      fenceFix(id),
-    );
-  }
-
-  /** On return a loss of power would find the name; a database that cannot be written keeps nobody from its disk. */
-  async #noteInitiator({ id, pi }: SessionRecord, initiator: string): Promise<void> {
-    try {
-      if (this.#initiators.note(id, initiator)) await this.#parts.database.syncToDisk();
-    } catch (error) {
-      this.#say("fail", `Who uses session ${id} could not be written: ${wordsOf(error)}`, pi);
-    }
-  }
-
-  async #judgeLastEnd({ id, pi }: SessionRecord, lastEnd: LastEnd): Promise<void> {
-    if (lastEnd === "clean") this.#forgetUsers(id);
-    if (lastEnd !== "power-loss") return;
-    const fenced = this.#initiators.fence(id, this.#now());
-    await this.#parts.database.syncToDisk();
-    if (fenced.length === 0) return;
-    this.#parts.events.emit({
-      pi,
-      stage: "session",
-      state: "fail",
-      detail: `This computer lost power while ${fenced.join(", ")} used session ${id}; if that still runs, it is kept out`,
-      fix: fenceFix(id),
-    });
-  }
-
-  /** A Pi that boots anew believes nothing of what it wrote before: on none of its sessions. */
-  #liftForNewBoot({ id, pi }: SessionRecord, bootId: string): void {
-    for (const session of this.all()) {
-      const isIts = session.id === id || (pi !== null && session.pi === pi);
-      if (!isIts || session.bootId === bootId || !this.#initiators.lift(session.id)) continue;
-      this.#say("ok", `Session ${session.id} lets its Pi in again: it has booted anew`, pi);
-    }
   }
 
   /** A suspended session begins its time anew. */
@@ -370,7 +241,7 @@ export class SessionService {
     if (doing !== undefined)
       throw new ApplianceError("in-use", `Session ${session.id} is ${doing}`, "Remove it when that is done.");
     this.#store.remove(session.id, () => this.#parts.garbage.noteUnused(session.luns));
-    this.#initiators.forgetSession(session.id);
+    this.fence.forgetSession(session.id);
     await this.live.disconnect(session.iqn);
     await this.#parts.disks.alone(
       session.id,
@@ -452,15 +323,9 @@ export class SessionService {
 
   async #add(request: SessionRequest, pi: string | null): Promise<SessionRecord> {
     const { disks, ephemeral, ttlMs, evictAfterMs, quotaBytes } = request;
-    if (disks.length === 0 || disks.length > DISKS_PER_SESSION_MAX)
-      throw new ApplianceError("bad-request", `A session has 1 to ${DISKS_PER_SESSION_MAX} disks`);
     this.checkRoom();
     const identity = newSessionIdentity();
-    const luns = disks.map((disk, lun): SessionLun => {
-      const { image, sizeBytes } = this.#resolve(disk);
-      const overlay = lun === 0 ? `${identity.id}.qcow2` : `${identity.id}-${lun}.qcow2`;
-      return { lun, image, sizeBytes, overlay, layer: null, made: false };
-    });
+    const luns = lunsOf(this.#parts.library, identity.id, disks);
     const now = this.#now();
     const record: SessionRecord = {
       ...identity,
@@ -482,26 +347,6 @@ export class SessionService {
     const names = luns.map(({ image, sizeBytes }) => `${this.#nameOf(image)}, ${formatSize(sizeBytes)}`);
     this.#say("ok", `Session ${record.id} was made: ${names.join("; ")}`, pi);
     return record;
-  }
-
-  #resolve({ image: wanted, sizeBytes }: DiskRequest): { image: string; sizeBytes: number } {
-    const image = this.#parts.library.find(wanted);
-    if (!image)
-      throw new ApplianceError(
-        "not-found",
-        `There is no image ${wanted}`,
-        "pinetboot image list shows what there is.",
-      );
-    // A blank disk has whatever size is asked for; its own is only what it has when nobody asks.
-    if (image.id === BLANK) return { image: BLANK, sizeBytes: sizeBytes ?? image.sizeBytes };
-    const size = Math.max(sizeBytes ?? 0, image.sizeBytes);
-    if (sizeBytes !== undefined && sizeBytes < image.sizeBytes)
-      throw new ApplianceError(
-        "bad-request",
-        `The image ${wanted} has ${formatSize(image.sizeBytes)}, which does not fit ${formatSize(sizeBytes)}`,
-        "Leave the size away, or give a larger one.",
-      );
-    return { image: image.id, sizeBytes: size };
   }
 
   async #throwAway(session: SessionRecord, cause: string): Promise<void> {

@@ -112,9 +112,9 @@ export function sessionRoutes({ appliance, serving }: ApiContext) {
       return c.json(sessionView(appliance, session, portal(c.req.url)), 200);
     })
     .openapi(unfence, async (c) => {
-      const { id } = c.req.valid("param");
-      await appliance.sessions.unfence(id);
-      return c.json(sessionView(appliance, appliance.sessions.get(id), portal(c.req.url)), 200);
+      const session = appliance.sessions.get(c.req.valid("param").id);
+      await appliance.sessions.fence.lift(session);
+      return c.json(sessionView(appliance, session, portal(c.req.url)), 200);
     })
     .openapi(remove, async (c) => {
       await appliance.sessions.remove(c.req.valid("param").id, {

@@ -234,7 +234,7 @@ async function mendAndAskForFences(data: string, { disks }: Killed, stamp: numbe
     await appliance.sessions.mend();
     return disks
       .filter(({ commands }) => commands.some(({ doneStamp }) => (doneStamp ?? Infinity) <= stamp))
-      .filter(({ session, initiator }) => !appliance.sessions.isFenced(session.id, initiator))
+      .filter(({ session, initiator }) => !appliance.sessions.fence.isFenced(session.id, initiator))
       .map(({ initiator }) => initiator);
   } finally {
     await appliance.close();
