@@ -5,6 +5,7 @@ import { toApplianceError } from "../appliance/index.ts";
 import { type ApiContext, type ApiEnv, newRouter } from "./context.ts";
 import { EventStreams } from "./event-stream.ts";
 import { guard, type GuardOptions } from "./guard.ts";
+import { nothingHere } from "./methods.ts";
 import { problem, problemOf } from "./problem.ts";
 import { bodyLimit } from "hono/body-limit";
 import { catalogRoutes } from "./routes/catalog.ts";
@@ -77,16 +78,16 @@ export function createApi(
   );
   app.route("/", metricsRoutes(context));
   app.route("/", pageRoutes());
-  app.notFound((c) =>
-    problem(c, 404, {
-      code: "not-found",
-      title: "There is nothing here",
-      detail: `No ${c.req.method} ${c.req.path.slice(0, 100)}`,
-      fix: "See /api/openapi.json.",
-    }),
-  );
+  app.notFound(nothingHere(app.routes));
   app.onError((error, c) => {
     // Hono's own: a body that is no JSON.
+    if (error instanceof HTTPException && error.status === 415)
+      return problem(c, 415, {
+        code: "bad-request",
+        title: "The request is not understood",
+        detail: `A body of type ${(c.req.header("content-type") ?? "unknown").slice(0, 100)} is not read here`,
+        fix: "Send it with the header content-type: application/json.",
+      });
     if (error instanceof HTTPException)
       return problem(c, error.status, {
         code: "bad-request",

@@ -7,7 +7,9 @@ const SnapshotName = z.string().min(1).max(NAME_MAX_CHARS).openapi({ example: "b
 export const Size = z
   .union([z.string().max(32), z.number().int().positive()])
   .openapi({ description: "Like 512M or 16G; a number is bytes", example: "1G" });
-export const Seconds = z.number().int().positive();
+/** Ten years: whoever wants longer gives no end, and a time beyond what a calendar has could never be shown again. */
+const SECONDS_MAX = 10 * 366 * 24 * 3600;
+export const Seconds = z.number().int().positive().max(SECONDS_MAX);
 
 export const SessionChangeSchema = z
   .object({
