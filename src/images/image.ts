@@ -70,7 +70,10 @@ const ARCHIVE_ENDINGS = /(?:\.(?:img|iso|raw|bin|qcow2?))?(?:\.(?:gz|xz|zstd?|bz
 /** The name that an image gets when nobody gives one: its file's, without the endings that tell the format. */
 export function nameFromLabel(label: string): string {
   const bare = label.replace(ARCHIVE_ENDINGS, "").replaceAll(/[^A-Za-z0-9._+-]+/g, "-");
-  const name = bare.replace(/^[^A-Za-z0-9]+/, "").slice(0, 56);
+  const name = bare
+    .replace(/^[^A-Za-z0-9]+/, "")
+    .slice(0, 56)
+    .replace(/-+$/, "");
   return name === "" || name === BLANK.id || ID.test(name) ? "image" : name;
 }
 

@@ -222,6 +222,7 @@ test.each([
   ["...", "image"],
   ["blank.img", "image"],
   ["disk.gz", "disk"],
+  ["my disk ü (1).img", "my-disk-1"],
 ])("the file %s is called %s", (label, name) => {
   expect(nameFromLabel(label)).toBe(name);
 });

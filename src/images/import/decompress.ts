@@ -88,6 +88,10 @@ const XZ_REASONS: Record<string, string> = {
   "8": "it ends in the middle, or is damaged: was the file cut off?",
 };
 
+/** Of these, those that say nothing against the file: the program `xz` can do more. */
+const XZ_LIMITS: ReadonlySet<string> = new Set(["3", "4", "6"]);
+const XZ_OTHERWISE = "Unpack it by the program xz: xz -dc FILE | pinetboot image import -";
+
 async function* unxz(source: Bytes): AsyncGenerator<Uint8Array> {
   const iterator = source[Symbol.asyncIterator]();
   let sourceError: unknown;
@@ -113,7 +117,8 @@ async function* unxz(source: Bytes): AsyncGenerator<Uint8Array> {
   } catch (error) {
     if (sourceError !== undefined) throw sourceError;
     const code = error instanceof Error ? /error code (\d+)/.exec(error.message)?.[1] : undefined;
-    throw badArchive("xz", XZ_REASONS[code ?? ""] ?? "it cannot be unpacked", error);
+    const reason = XZ_REASONS[code ?? ""] ?? "it cannot be unpacked";
+    throw badArchive("xz", reason, error, XZ_LIMITS.has(code ?? "") ? XZ_OTHERWISE : undefined);
   }
 }
 

@@ -155,6 +155,17 @@ test("a bzip2 file that is changed anywhere is refused, or is the same", async (
   );
 });
 
+test("xz with a check that only the program xz knows is refused with the way around it", async () => {
+  const sha256 = Buffer.from(XZ_CRC64);
+  sha256[7] = 0x0a;
+  sha256.writeUInt32LE(Bun.hash.crc32(sha256.subarray(6, 8)), 8);
+  const refused = unpacked(sha256);
+  expect(await refused.catch((error: unknown) => error)).toMatchObject({
+    code: "bad-archive",
+    fix: "Unpack it by the program xz: xz -dc FILE | pinetboot image import -",
+  });
+});
+
 test("xz is unpacked with either check", async () => {
   expect(await unpacked(XZ_CRC64)).toMatchObject({ format: "xz", sizeBytes: 3072, sha256: XZ_SHA256 });
   expect(await unpacked(XZ_CRC32)).toMatchObject({ format: "xz", sizeBytes: 3072, sha256: XZ_SHA256 });
