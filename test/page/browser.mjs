@@ -88,8 +88,9 @@ async function views() {
       colorScheme,
       bypassCSP: true,
     });
-    for (const name of VIEWS.filter((view) => view !== "Keys")) {
-      await page.getByRole("link", { name, exact: true }).click();
+    for (const name of [...VIEWS, "The API of pinetboot"]) {
+      if (name.startsWith("The API")) await page.goto(`${url}/api`);
+      else await page.getByRole("link", { name, exact: true }).click();
       await page.getByRole("heading", { level: 1, name }).waitFor();
       seen.headings.push(name);
       const overflow = await page.evaluate(

@@ -34,7 +34,13 @@ const DocumentSchema = z.object({
 type Operation = z.infer<typeof OperationSchema>;
 
 const STYLE = `:root{color-scheme:light dark}
-body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:0 auto;padding:1rem}
+body{font:15px/1.5 system-ui,sans-serif;max-width:64rem;margin:0 auto;padding:1rem;
+background:light-dark(#f6f7f8,#15181b);color:light-dark(#1b2126,#e8ebee)}
+a{color:light-dark(#17694e,#57c79e)}
+nav li{break-inside:avoid;padding-left:1.5rem;text-indent:-1.5rem}
+h1{font-size:1.5rem}
+h2{font-size:1.1rem}
+section h2 code{font-size:1rem}
 nav ul{columns:18rem;padding:0;list-style:none;font-size:.9rem}
 section{border-top:1px solid color-mix(in srgb,currentColor 25%,transparent);padding:.5rem 0}
 h3{margin:.5rem 0;font-size:1rem}
