@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { EepromImage } from "../../src/shim/eeprom/eeprom-image.ts";
 import { renderSignature } from "../../src/shim/eeprom/signature.ts";
+import { ROOT_PASSWORD, smallRoot } from "../roots/index.ts";
 import { runPiFromCard } from "../sim/pi/index.ts";
 import { makeEeprom } from "../support/eeprom-maker.ts";
 import { describeWith } from "../support/tools.ts";
@@ -39,7 +40,9 @@ describeWith(BOOT_TEST_NEEDS, "a Pi 3 with the bootstrap card in", () => {
 
   beforeAll(async () => {
     await ensureBootShim();
+    const image = await smallRoot();
     lan = await makeLan("sdcard");
+    await lan.server.command("image", "import", image, "--name", "small");
     card = join(lan.dir, "card.img");
     const firmware = join(lan.dataDir, "firmware");
     mkdirSync(firmware, { recursive: true });
@@ -136,7 +139,7 @@ describeWith(BOOT_TEST_NEEDS, "a Pi 3 with the bootstrap card in", () => {
   );
 
   test(
-    "after the ROM's work it says so, takes the update off the card, and asks the server that the card names",
+    "after the ROM's work it says so, takes the update off the card, and boots from the server that the card names",
     async () => {
       run("mren", "-i", `${card}@@4M`, "::recovery.bin", "::RECOVERY.000");
       updatedAt = SECONDS;
@@ -147,6 +150,9 @@ describeWith(BOOT_TEST_NEEDS, "a Pi 3 with the bootstrap card in", () => {
       expect(await lan.server.command("pi", "list")).toMatchObject([
         { key: pi.key, latest: { stage: "parameters" } },
       ]);
+      await lan.server.command("pi", "assign", pi.key, "--image", "small");
+      await console.logIn(ROOT_PASSWORD, BOOT_MS);
+      expect(await console.run("cat /sys/class/iscsi_connection/*/address")).toBe(SERVER_ADDRESS);
       await pi.unplug();
       const names = run("mdir", "-b", "-i", `${card}@@4M`, "::").toString();
       expect(names).toContain("Image.gz");
