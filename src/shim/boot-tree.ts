@@ -49,9 +49,10 @@ export function bootTree(
     ]),
   ]);
   const image = variantRow(variant).image;
+  // Of the EEPROM's part only cards have something.
   const others = new Set(
     bundle.manifest.files
-      .filter((row) => row.variant !== undefined && row.variant !== variant)
+      .filter((row) => row.part === "eeprom" || (row.variant !== undefined && row.variant !== variant))
       .map(({ path }) => path),
   );
   const names = new Map(

@@ -9,6 +9,7 @@ import type { TarEntry } from "./bundle/tar.ts";
 import type { LockFile } from "./debian/lock-file.ts";
 import { type FetchedPackage, PackageStore } from "./debian/package-store.ts";
 import { type PackageId, PACKAGES } from "./debian/packages.ts";
+import { buildSpiPack, FLASHROM_PACKAGES, SPI_PACK } from "./eeprom/spi-pack.ts";
 import { readFirmware } from "./firmware/raspi-firmware.ts";
 import { ethernetExtras, wifiExtras } from "./initramfs-extras.ts";
 import {
@@ -59,8 +60,13 @@ const RELINK_SECONDS = 20;
 /** The steps for the modules when those of an earlier build are there. */
 const MODULES_KEPT_SECONDS = 1;
 
-/** Packages that are unpacked for the firmware in them. */
-const FIRMWARE_PACKAGES = ["raspi-firmware", "firmware-brcm80211", "wireless-regdb"] as const;
+/** Packages that are unpacked for files in them. */
+const UNPACKED_PACKAGES = [
+  "raspi-firmware",
+  "firmware-brcm80211",
+  "wireless-regdb",
+  ...FLASHROM_PACKAGES,
+] as const;
 
 type StepName = (typeof STEPS)[number]["name"];
 
@@ -126,7 +132,7 @@ export async function buildShim(options: BuildOptions): Promise<string> {
   at("compile the device trees");
   const trees = await compileDeviceTrees(tree);
   const overlays = await readOverlays(kernelDtc(tree), workDir);
-  const unpackedAt = await unpackFirmware(store, packages, workDir);
+  const unpackedAt = await unpackPackages(store, packages, workDir);
   const withoutModules: Part[] = [
     { part: "kernel", variant: "ethernet", files: [{ path: variantRow("ethernet").image, data: ethernet }] },
     { part: "firmware", files: await readFirmware(unpackedAt("raspi-firmware")) },
@@ -148,7 +154,9 @@ export async function buildShim(options: BuildOptions): Promise<string> {
   const wifiImage = await compileKernel(tree, await initramfsOf("wifi", forWifi));
   const wifi = await gzipImage(wifiImage, variantRow("wifi"));
   at("pack the shim");
+  const spiPack = await buildSpiPack({ workDir, unpackedAt, modules, run, signal });
   const tar = assembleBundle(origin, [
+    { part: "eeprom", files: [{ path: SPI_PACK, data: spiPack }] },
     { part: "kernel", variant: "wifi", files: [{ path: variantRow("wifi").image, data: wifi }] },
     { part: "modules", files: [{ path: pack, data: await file(modules.pack).bytes() }] },
     ...withoutModules,
@@ -160,14 +168,14 @@ export async function buildShim(options: BuildOptions): Promise<string> {
   return path;
 }
 
-/** Unpacks every package that holds firmware; the answer names the folder of each. */
-async function unpackFirmware(
+/** Unpacks every package of which files are taken as they are; the answer names the folder of each. */
+async function unpackPackages(
   store: PackageStore,
   packages: readonly FetchedPackage[],
   workDir: string,
 ): Promise<(id: PackageId) => string> {
   const at = (id: PackageId): string => join(workDir, id);
-  for (const id of FIRMWARE_PACKAGES) await store.unpack(packageOf(packages, id), at(id));
+  for (const id of UNPACKED_PACKAGES) await store.unpack(packageOf(packages, id), at(id));
   return at;
 }
 

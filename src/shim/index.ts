@@ -8,7 +8,7 @@ export { CARD_LABEL, cardDisk } from "./card/card-disk.ts";
 export { type CardEepromSource, cardEepromFiles } from "./card/eeprom-files.ts";
 export { renderWifiFile, type WifiNetwork } from "./card/wifi-file.ts";
 export { bootconfGet, netconsoleFrom, SD_THEN_NETWORK } from "./eeprom/bootconf.ts";
-export type { EepromChip } from "./eeprom/eeprom-image.ts";
+export { CHIPS as EEPROM_CHIPS, type EepromChip } from "./eeprom/eeprom-image.ts";
 export { firmwareFor, readFirmwareFolder, whereFirmwareIs } from "./eeprom/firmware-folder.ts";
 export { signatureTime } from "./eeprom/signature.ts";
 export { makeEepromUpdate } from "./eeprom/update.ts";

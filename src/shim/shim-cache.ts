@@ -8,6 +8,7 @@ import { formatLock, type LockFile } from "./debian/lock-file.ts";
 import { kernelInputs } from "./kernel/compile.ts";
 import { PACK_RECIPE } from "./modules/pack.ts";
 import { ALSO_FOR_TESTS, TEST_MODULES, WIFI_MODULES } from "./modules/sets.ts";
+import { SPI_PACK_INPUTS } from "./eeprom/spi-pack.ts";
 import { OVERLAYS } from "./overlays/overlays.ts";
 import { sha256 } from "./support/hash.ts";
 import { initramfsInputs } from "./userland/build.ts";
@@ -36,6 +37,7 @@ export function inputsKey(lock: LockFile, siteWifi?: Uint8Array): string {
     ...OVERLAYS.flatMap(({ name, source }) => [name, source]),
     JSON.stringify(DEVICE_TREES),
     JSON.stringify([FIRMWARE_FILES, WIFI_FIRMWARE]),
+    JSON.stringify(SPI_PACK_INPUTS),
     JSON.stringify([PACK_RECIPE, WIFI_MODULES, TEST_MODULES, ALSO_FOR_TESTS]),
   ];
   if (siteWifi !== undefined) inputs.push(sha256(siteWifi));

@@ -25,6 +25,7 @@ import {
   cardEepromFiles,
   cardFiles,
   type CardOptions,
+  EEPROM_CHIPS,
   findShim,
   readFirmwareFolder,
   renderWifiFile,
@@ -121,27 +122,31 @@ async function contentOf(flags: SdcardFlags): Promise<ReadonlyMap<string, Uint8A
   });
 }
 
-/** Raspberry Pi's own files, which a person has put into the data folder. */
+/** With Raspberry Pi's own files, which a person has put into the data folder; without them, by flashrom. */
 async function eepromOf(flags: SdcardFlags): Promise<CardOptions["eeprom"]> {
   const folder = folderPaths(dataFolderOf(flags)).firmware;
   const sources = [...(await readFirmwareFolder(folder)).values()].flatMap(({ image, recovery }) =>
     recovery ? [{ image, recovery }] : [],
   );
-  if (sources.length === 0)
-    throw failure(
-      "not-found",
-      `--eeprom needs recovery.bin and pieeprom.bin of Raspberry Pi's, and ${folder} has not both`,
-      whereFirmwareIs(folder),
-    );
-  if (!flags.json)
+  const official = sources.map(({ image }) => image.chip);
+  const spiChips = EEPROM_CHIPS.filter((chip) => !official.includes(chip));
+  if (!flags.json) {
+    const ways = [
+      ...official.map((chip) => `${BOARDS[chip]}: with Raspberry Pi's own recovery.bin from ${folder}.`),
+      ...spiChips.map(
+        (chip) =>
+          `${BOARDS[chip]}: by flashrom over SPI, since Raspberry Pi's own recovery.bin and pieeprom.bin are not there.`,
+      ),
+    ];
+    if (spiChips.length > 0) ways.push(`Raspberry Pi's own way is the safer one. ${whereFirmwareIs(folder)}`);
     log.warn(
-      `For ${sources.map(({ image }) => BOARDS[image.chip]).join(" and ")}: the shim sets BOOT_ORDER=${SD_THEN_NETWORK} once, where the ` +
-        "network is missing in it, and says what it reads back.\nThis was never run on a real board. " +
-        "A Pi 3B gets its netboot bit set, which cannot be taken back.",
+      `The shim sets BOOT_ORDER=${SD_THEN_NETWORK} once, where the network is missing in it, and says what it reads back.\n` +
+        `${ways.join("\n")}\nThis was never run on a real board. A Pi 3B gets its netboot bit set, which cannot be taken back.`,
       { output: process.stderr },
     );
+  }
   const options = { bootOrder: SD_THEN_NETWORK, seconds: signatureTime() };
-  return { bootOrder: SD_THEN_NETWORK, files: cardEepromFiles(sources, options) };
+  return { bootOrder: SD_THEN_NETWORK, files: cardEepromFiles(sources, options), spiChips };
 }
 
 async function wifiOf(flags: SdcardFlags): Promise<Uint8Array | undefined> {

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { file } from "bun";
 import type { FetchedPackage } from "../debian/package-store.ts";
+import { FLASHROM_PACKAGES } from "../eeprom/spi-pack.ts";
 import { FIRMWARE_LICENCE } from "../firmware/raspi-firmware.ts";
 import type { Run } from "../support/run.ts";
 import type { TarEntry } from "./tar.ts";
@@ -25,6 +26,7 @@ const DEBIAN_TEXTS = [
   { path: "LICENCE.wpa_supplicant", id: "wpa" },
   { path: "LICENCE.libnl", id: "libnl3" },
   { path: "LICENCE.wolfssl", id: "wolfssl" },
+  ...FLASHROM_PACKAGES.map((id) => ({ path: `LICENCE.${id}`, id })),
 ] as const;
 
 /** Reads all licence texts out of the kernel's tree and the packages' files. */

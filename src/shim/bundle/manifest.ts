@@ -8,7 +8,7 @@ const File = z.strictObject({
   sha256: z.string(),
   /** The one variant that has it; files without are in every one. */
   variant: z.enum(SHIM_VARIANTS).optional(),
-  part: z.enum(["kernel", "modules", "firmware", "device-tree", "overlay", "licence"]),
+  part: z.enum(["kernel", "modules", "firmware", "device-tree", "overlay", "eeprom", "licence"]),
 });
 
 const Source = z.strictObject({

@@ -2,6 +2,8 @@
 import { STANDALONE_CMDLINE } from "../boards/cmdline.ts";
 import { bootTree } from "../boot-tree.ts";
 import type { ShimBundle } from "../bundle/bundle.ts";
+import type { EepromChip } from "../eeprom/eeprom-image.ts";
+import { SPI_PACK, SPI_PACK_ON_CARD } from "../eeprom/spi-pack.ts";
 import { ShimError } from "../support/shim-error.ts";
 import type { ShimVariant } from "../variants.ts";
 
@@ -23,13 +25,29 @@ export interface CardOptions {
   readonly wifi: Uint8Array | undefined;
   /** Sets the netboot bit of a Pi 3B. */
   readonly pi3Otp: boolean;
-  /** Has the shim give the EEPROM of a Pi 4 or 5 that boot order, if it needs it; the files come from `cardEepromFiles`. */
-  readonly eeprom:
-    | { readonly bootOrder: string; readonly files: ReadonlyMap<string, Uint8Array> }
-    | undefined;
+  /** Has the shim give the EEPROM of a Pi 4 or 5 that boot order, if it needs it. */
+  readonly eeprom: CardEeprom | undefined;
 }
 
-/** The card's files by path. Throws ShimError "bad-server" for a host that cannot stand on a command line. */
+export interface CardEeprom {
+  readonly bootOrder: string;
+  /** Raspberry Pi's own programs, from `cardEepromFiles`. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  /** The chips for which there are none: the shim writes their EEPROM by flashrom over SPI. */
+  readonly spiChips: readonly EepromChip[];
+}
+
+/** The shim takes the line of its board out when it is done (userland/init/eeprom-spi.sh). */
+const SPI_LINES = {
+  "2711":
+    "\n[pi4]\n# once: the flash chip of the EEPROM, on pins of the sound\ndtoverlay=eeprom-spi\n\n[all]\n",
+  "2712": "\n[pi5]\n# once: the flash chip of the EEPROM\ndtoverlay=eeprom-spi-pi5\n\n[all]\n",
+} as const satisfies Record<EepromChip, string>;
+
+/**
+ * The card's files by path. Throws ShimError "bad-server" for a host that cannot stand on a command line, "no-firmware"
+ * when a chip is to be written over SPI and the bundle has not what that takes.
+ */
 export function cardFiles(bundle: ShimBundle, options: CardOptions): Map<string, Uint8Array> {
   const server = options.server === undefined ? "" : ` pinetboot.server=${serverWord(options.server)}`;
   const eeprom = options.eeprom === undefined ? "" : ` pinetboot.eeprom=${options.eeprom.bootOrder}`;
@@ -43,13 +61,24 @@ export function cardFiles(bundle: ShimBundle, options: CardOptions): Map<string,
     const content = tree.get(path);
     if (content) files.set(path, content);
   }
-  if (options.pi3Otp) {
-    const config = new TextDecoder().decode(files.get("config.txt"));
-    files.set("config.txt", new TextEncoder().encode(`${config}${OTP_LINES}`));
-  }
+  const spiChips = options.eeprom?.spiChips ?? [];
+  const lines = [options.pi3Otp ? OTP_LINES : "", ...spiChips.map((chip) => SPI_LINES[chip])];
+  const config = new TextDecoder().decode(files.get("config.txt"));
+  files.set("config.txt", new TextEncoder().encode(`${config}${lines.join("")}`));
+  if (spiChips.length > 0) files.set(SPI_PACK_ON_CARD, spiPackOf(bundle));
   if (options.wifi) files.set(WIFI_FILE, options.wifi);
   for (const [path, content] of options.eeprom?.files ?? []) files.set(path, content);
   return files;
+}
+
+function spiPackOf(bundle: ShimBundle): Uint8Array {
+  const pack = bundle.file(SPI_PACK);
+  if (pack) return pack;
+  throw new ShimError(
+    "no-firmware",
+    "This shim has no part with which it could write an EEPROM over SPI",
+    "Let pinetboot shim build come to its end.",
+  );
 }
 
 /** "10.0.0.2", "laptop.local", "10.0.0.2:8069", "[fd00::2]:8069" */

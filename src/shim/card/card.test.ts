@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { FatVolume } from "../../disk/fat/volume.ts";
 import { readPartitionTable } from "../../disk/partitions.ts";
 import type { ShimBundle } from "../bundle/bundle.ts";
+import type { EepromChip } from "../eeprom/eeprom-image.ts";
 import type { ShimVariant } from "../variants.ts";
 import { ShimError } from "../support/shim-error.ts";
 import { cardDisk } from "./card-disk.ts";
@@ -76,7 +77,7 @@ describe("the card's files", () => {
   });
 
   test("name the boot order that the shim is to set, beside its files", () => {
-    const eeprom = { bootOrder: "0xf21", files: new Map([["eeprom/time", new Uint8Array(1)]]) };
+    const eeprom = { bootOrder: "0xf21", files: new Map([["eeprom/time", new Uint8Array(1)]]), spiChips: [] };
     expect(textOf({}, "cmdline.txt")).not.toContain("eeprom");
     expect(textOf({ eeprom }, "cmdline-pi5.txt")).toContain(" pinetboot.eeprom=0xf21\n");
     expect(cardFiles(bundle, { ...plain, eeprom }).has("eeprom/time")).toBe(true);
@@ -88,6 +89,23 @@ describe("the card's files", () => {
       expect(() => cardFiles(bundle, { ...plain, server })).toThrow(ShimError);
     },
   );
+
+  test("have the flash chip of the boards that flashrom is to write, and flashrom, for one start", () => {
+    const withPack: ShimBundle = {
+      ...bundle,
+      file: (path) => (path === "eeprom-spi.cpio.xz" ? new Uint8Array([7]) : FILES[path]),
+    };
+    const eeprom = (spiChips: readonly EepromChip[]) => ({ bootOrder: "0xf21", files: new Map(), spiChips });
+    const files = cardFiles(withPack, { ...plain, eeprom: eeprom(["2711", "2712"]) });
+    expect(files.get("eeprom/spi.cpio.xz")).toEqual(new Uint8Array([7]));
+    const config = new TextDecoder().decode(files.get("config.txt"));
+    expect(config).toMatch(/\n\[pi4\]\n#[^\n]*\ndtoverlay=eeprom-spi\n\n\[all\]\n/);
+    expect(config).toMatch(/\n\[pi5\]\n#[^\n]*\ndtoverlay=eeprom-spi-pi5\n\n\[all\]\n$/);
+    const official = cardFiles(withPack, { ...plain, eeprom: eeprom([]) });
+    expect(official.has("eeprom/spi.cpio.xz")).toBe(false);
+    expect(new TextDecoder().decode(official.get("config.txt"))).not.toContain("eeprom-spi");
+    expect(() => cardFiles(bundle, { ...plain, eeprom: eeprom(["2712"]) })).toThrow(/over SPI/);
+  });
 
   test("have the line that sets a Pi 3's bit when that is asked for, in its section alone", () => {
     expect(textOf({}, "config.txt")).not.toContain("program_usb_boot_mode");

@@ -106,7 +106,21 @@ export const PACKAGES = [
     component: "main",
     licence: "GPL-2.0-or-later",
   },
+  // As Debian builds it, with the libraries that it loads: the mirrors have been seen without its source's files.
+  flashromPart("flashrom", "GPL-2.0-only"),
+  flashromPart("libc6", "LGPL-2.1-or-later"),
+  flashromPart("libcap2", "BSD-3-Clause OR GPL-2.0-only"),
+  flashromPart("libftdi1-2", "LGPL-2.1-only"),
+  flashromPart("libjaylink0", "GPL-2.0-or-later"),
+  flashromPart("libpci3", "GPL-2.0-or-later"),
+  flashromPart("libudev1", "LGPL-2.1-or-later"),
+  flashromPart("libusb-1.0-0", "LGPL-2.1-or-later"),
+  flashromPart("zlib1g", "Zlib"),
 ] as const satisfies readonly PackageRow[];
+
+function flashromPart<const Name extends string>(name: Name, licence: string) {
+  return { id: name, name, kind: "binary", suite: "trixie", component: "main", licence } as const;
+}
 
 export type PackageId = (typeof PACKAGES)[number]["id"];
 

@@ -4,6 +4,8 @@ import bcm2712d0 from "./bcm2712d0.dts" with { type: "text" };
 import disableBt from "./disable-bt.dts" with { type: "text" };
 import dwc2Pi5 from "./dwc2-pi5.dts" with { type: "text" };
 import dwc2 from "./dwc2.dts" with { type: "text" };
+import eepromSpiPi5 from "./eeprom-spi-pi5.dts" with { type: "text" };
+import eepromSpi from "./eeprom-spi.dts" with { type: "text" };
 import miniuartBt from "./miniuart-bt.dts" with { type: "text" };
 import screenPi5 from "./screen-pi5.dts" with { type: "text" };
 import screen from "./screen.dts" with { type: "text" };
@@ -25,6 +27,8 @@ export const OVERLAYS = [
   { name: "screen", source: screen },
   { name: "screen-pi5", source: screenPi5 },
   { name: "dwc2-pi5", source: dwc2Pi5 },
+  { name: "eeprom-spi", source: eepromSpi },
+  { name: "eeprom-spi-pi5", source: eepromSpiPi5 },
 ] as const satisfies readonly OverlayRow[];
 
 /** Compiles one overlay to `outputPath` with this `dtc`. */

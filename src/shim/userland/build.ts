@@ -7,8 +7,14 @@ import { buildPrograms, programInputs, type ProgramsOptions } from "./programs.t
 import { INIT, INIT_PARTS } from "./sources.ts";
 import { BUSYBOX_COMMANDS, initramfsTree, wifiTree } from "./tree.ts";
 
-/** The kernel's decoder knows CRC32 alone; a dictionary of 4 MiB holds the whole archive. */
-const XZ = ["xz", "--format=xz", "--check=crc32", "--lzma2=preset=9e,dict=4MiB", "--threads=1"] as const;
+/** Words of xz. The kernel's decoder knows CRC32 alone; a dictionary of 4 MiB holds the whole archive. */
+export const INITRAMFS_XZ = [
+  "xz",
+  "--format=xz",
+  "--check=crc32",
+  "--lzma2=preset=9e,dict=4MiB",
+  "--threads=1",
+] as const;
 
 export interface InitramfsOptions extends Omit<ProgramsOptions, "workDir"> {
   /** Takes the archive, and what is unpacked and compiled on the way. */
@@ -53,7 +59,7 @@ export async function buildInitramfs(options: InitramfsOptions): Promise<string>
       : [];
   const archive = join(options.workDir, "initramfs.cpio");
   await writeFile(archive, encodeCpio([...tree, ...radio, ...(options.extra ?? [])]));
-  await options.run([...XZ, "--force", "--keep", archive], { signal: options.signal });
+  await options.run([...INITRAMFS_XZ, "--force", "--keep", archive], { signal: options.signal });
   const packed = join(options.workDir, "initramfs.cpio.xz");
   await rename(`${archive}.xz`, packed);
   return packed;
@@ -61,5 +67,10 @@ export async function buildInitramfs(options: InitramfsOptions): Promise<string>
 
 /** Contents of the project's own that decide the initramfs; Debian's packages are in the lock. */
 export function initramfsInputs(): string[] {
-  return [INIT, ...Object.values(INIT_PARTS), ...programInputs(), JSON.stringify([XZ, BUSYBOX_COMMANDS])];
+  return [
+    INIT,
+    ...Object.values(INIT_PARTS),
+    ...programInputs(),
+    JSON.stringify([INITRAMFS_XZ, BUSYBOX_COMMANDS]),
+  ];
 }

@@ -39,6 +39,8 @@ import consoleSender from "./init/console-sender.sh" with { type: "text" };
 import console from "./init/console.sh" with { type: "text" };
 import dhcpClient from "./init/dhcp-client.sh" with { type: "text" };
 import dhcpEvent from "./init/dhcp-event.sh" with { type: "text" };
+import eepromImage from "./init/eeprom-image.sh" with { type: "text" };
+import eepromSpi from "./init/eeprom-spi.sh" with { type: "text" };
 import eeprom from "./init/eeprom.sh" with { type: "text" };
 import gadget from "./init/gadget.sh" with { type: "text" };
 import clock from "./init/clock.sh" with { type: "text" };
@@ -139,6 +141,8 @@ export const INIT_PARTS: Readonly<Record<string, string>> = {
   "console.sh": console,
   "dhcp-client.sh": dhcpClient,
   "dhcp-event.sh": dhcpEvent,
+  "eeprom-image.sh": eepromImage,
+  "eeprom-spi.sh": eepromSpi,
   "eeprom.sh": eeprom,
   "gadget.sh": gadget,
   "clock.sh": clock,

@@ -1,6 +1,7 @@
 # The bootloader's EEPROM of a Pi 4 or 5: a card that was written with --eeprom gives it the boot order that the card
-# names, once, with Raspberry Pi's own programs from the card. The ROM starts recovery.bin, which writes pieeprom.upd,
-# renames itself and restarts; then this looks at what is there. It has never been run on a real board.
+# names, once: with Raspberry Pi's own programs where the card has them, else by flashrom (eeprom-spi.sh). The ROM starts
+# recovery.bin, which writes pieeprom.upd, renames itself and restarts; then this looks at what is there. It has never
+# been run on a real board.
 
 # What the bootloader's sector holds beside a file's header (FILE_MAX_BYTES of eeprom-image.ts).
 EEPROM_FILE_MAX_BYTES=4076
@@ -23,14 +24,24 @@ eeprom_update() {
     eeprom_look_back
   elif eeprom_tries_network "$EEPROM_ORDER"; then
     say kernel progress "the EEPROM tries the network already (BOOT_ORDER=$EEPROM_ORDER): it stays as it is"
-  elif eeprom_offer; then
-    eeprom_unmount
-    say kernel progress "the EEPROM gets BOOT_ORDER=$EEPROM_WANTED (was ${EEPROM_ORDER:-the default}): restarting for Raspberry Pi's recovery.bin (never tried on a real board)" \
-      "leave the power on until this Pi comes back"
-    sleep "$EEPROM_RESTART_SECONDS"
-    reboot -f
+  elif eeprom_has_official || [ ! -f "$RUN/card/eeprom/spi.cpio.xz" ]; then
+    if eeprom_offer; then
+      say kernel progress "the EEPROM gets BOOT_ORDER=$EEPROM_WANTED (was ${EEPROM_ORDER:-the default}): restarting for Raspberry Pi's recovery.bin (never tried on a real board)" \
+        "leave the power on until this Pi comes back"
+      eeprom_restart
+    fi
+  elif eeprom_spi; then
+    eeprom_spi_forget
+    eeprom_restart
   fi
+  eeprom_spi_forget
   eeprom_unmount
+}
+
+eeprom_restart() {
+  eeprom_unmount
+  sleep "$EEPROM_RESTART_SECONDS"
+  reboot -f
 }
 
 # Sets EEPROM_CHIP; 1 for a board that has no such EEPROM.
@@ -101,6 +112,9 @@ eeprom_look_back() {
   elif [ -z "$EEPROM_ORDER" ] && [ "$(eeprom_written_at)" = "$(cat "$eeprom_card/eeprom/tried")" ]; then
     say kernel progress "the EEPROM was updated; its settings cannot be read back here" \
       "take the card out and see whether this Pi starts over the network"
+  elif [ -z "$EEPROM_ORDER" ] && [ "$(cat "$eeprom_card/eeprom/tried")" = spi ]; then
+    say kernel progress "the EEPROM was to be written by flashrom at the start before; its settings cannot be read back here" \
+      "take the card out and see whether this Pi starts over the network"
   else
     say kernel progress "the EEPROM was to get BOOT_ORDER=$EEPROM_WANTED and has ${EEPROM_ORDER:-no such setting}: the update did not happen" \
       "it is not tried again; write the card anew, or use Raspberry Pi's own rpi-eeprom-config"
@@ -108,11 +122,16 @@ eeprom_look_back() {
   rm -f "$eeprom_card/recovery.bin" "$eeprom_card/RECOVERY.000" "$eeprom_card/pieeprom.upd" "$eeprom_card/pieeprom.sig"
 }
 
+# Has the card Raspberry Pi's own programs for this board?
+eeprom_has_official() {
+  [ -f "$RUN/card/eeprom/$EEPROM_CHIP/recovery.bin" ] && [ -f "$RUN/card/eeprom/$EEPROM_CHIP/pieeprom.bin" ]
+}
+
 # Puts the update where the ROM looks for it. recovery.bin, with which it begins, comes last; what is cut short before
 # has changed nothing.
 eeprom_offer() {
   eeprom_from=$RUN/card/eeprom/$EEPROM_CHIP
-  [ -f "$eeprom_from/recovery.bin" ] && [ -f "$eeprom_from/pieeprom.bin" ] || {
+  eeprom_has_official || {
     say kernel progress "the card has no bootloader for this board (eeprom/$EEPROM_CHIP): the EEPROM stays as it is" \
       "write the card anew with Raspberry Pi's files for it in pinetboot's firmware folder"
     return 1

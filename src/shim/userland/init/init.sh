@@ -46,6 +46,8 @@ export PATH LC_ALL=C
 . "$LIB"/module-pack.sh
 . "$LIB"/target-hints.sh
 . "$LIB"/resolv-conf.sh
+. "$LIB"/eeprom-image.sh
+. "$LIB"/eeprom-spi.sh
 . "$LIB"/eeprom.sh
 . "$LIB"/handover.sh
 . "$LIB"/gadget.sh
