@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { EepromImage } from "../../src/shim/eeprom/eeprom-image.ts";
 import { makeEepromUpdate } from "../../src/shim/eeprom/update.ts";
-import { encodeCpio } from "../../src/shim/userland/cpio.ts";
+import { type CpioEntry, encodeCpio } from "../../src/shim/userland/cpio.ts";
 import { makeEeprom } from "../support/eeprom-maker.ts";
 import { describeWith } from "../support/tools.ts";
 import { ShimShell } from "./shim-shell.ts";
@@ -202,14 +202,16 @@ describeWith(["busybox", "xz"], "the chip of the bootloader's EEPROM", () => {
 /** The card's archive, with the test's flashrom in place of Debian's: what starts it is its loader. */
 function pack(shell: ShimShell): Uint8Array {
   const script = `#!${shell.path("bin/sh")}\nMACHINE=${shell.dir}\nPATH=${shell.path("bin")}${FLASHROM}`;
-  const text = (path: string, content: string) =>
-    ({ type: "file", path, mode: 0o755, content: new TextEncoder().encode(content) }) as const;
   const archive = encodeCpio([
     { type: "directory", path: "flashrom", mode: 0o755 },
     { type: "directory", path: "modules", mode: 0o755 },
-    text("flashrom/flashrom", "none"),
-    text("flashrom/ld-linux-aarch64.so.1", script),
-    ...["spi-bcm2835", "spidev"].map((name) => text(join("modules", `${name}.ko`), "none")),
+    program("flashrom/flashrom", "none"),
+    program("flashrom/ld-linux-aarch64.so.1", script),
+    ...["spi-bcm2835", "spidev"].map((name) => program(join("modules", `${name}.ko`), "none")),
   ]);
   return Bun.spawnSync(["xz", "--check=crc32"], { stdin: archive }).stdout;
+}
+
+function program(path: string, content: string): CpioEntry {
+  return { type: "file", path, mode: 0o755, content: new TextEncoder().encode(content) };
 }

@@ -28,6 +28,10 @@ const plain: CardOptions = {
   eeprom: undefined,
 };
 
+function overSpi(spiChips: readonly EepromChip[]): CardOptions["eeprom"] {
+  return { bootOrder: "0xf21", files: new Map(), spiChips };
+}
+
 function textOf(options: Partial<CardOptions>, path: string): string {
   return new TextDecoder().decode(cardFiles(bundle, { ...plain, ...options }).get(path));
 }
@@ -95,16 +99,15 @@ describe("the card's files", () => {
       ...bundle,
       file: (path) => (path === "eeprom-spi.cpio.xz" ? new Uint8Array([7]) : FILES[path]),
     };
-    const eeprom = (spiChips: readonly EepromChip[]) => ({ bootOrder: "0xf21", files: new Map(), spiChips });
-    const files = cardFiles(withPack, { ...plain, eeprom: eeprom(["2711", "2712"]) });
+    const files = cardFiles(withPack, { ...plain, eeprom: overSpi(["2711", "2712"]) });
     expect(files.get("eeprom/spi.cpio.xz")).toEqual(new Uint8Array([7]));
     const config = new TextDecoder().decode(files.get("config.txt"));
     expect(config).toMatch(/\n\[pi4\]\n#[^\n]*\ndtoverlay=eeprom-spi\n\n\[all\]\n/);
     expect(config).toMatch(/\n\[pi5\]\n#[^\n]*\ndtoverlay=eeprom-spi-pi5\n\n\[all\]\n$/);
-    const official = cardFiles(withPack, { ...plain, eeprom: eeprom([]) });
+    const official = cardFiles(withPack, { ...plain, eeprom: overSpi([]) });
     expect(official.has("eeprom/spi.cpio.xz")).toBe(false);
     expect(new TextDecoder().decode(official.get("config.txt"))).not.toContain("eeprom-spi");
-    expect(() => cardFiles(bundle, { ...plain, eeprom: eeprom(["2712"]) })).toThrow(/over SPI/);
+    expect(() => cardFiles(bundle, { ...plain, eeprom: overSpi(["2712"]) })).toThrow(/over SPI/);
   });
 
   test("have the line that sets a Pi 3's bit when that is asked for, in its section alone", () => {
