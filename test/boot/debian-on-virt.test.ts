@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { debianRoot, ROOT_PASSWORD } from "../roots/index.ts";
 import { describeWith } from "../support/tools.ts";
 import type { Console } from "./console.ts";
@@ -21,6 +21,8 @@ const RECOVERY_MS = 120_000;
 const NUMBERS_BEFORE = 20;
 const NUMBERS_AFTER = 20;
 const NUMBERS_FILE = "/root/numbers";
+/** Modules of the kernel that such a system comes with. */
+const OTHER_MODULES = "/lib/modules/6.12.0-rpi";
 
 describeWith(BOOT_TEST_NEEDS, "a Pi 4 with Debian on virt", () => {
   let lan: Lan;
@@ -75,7 +77,25 @@ describeWith(BOOT_TEST_NEEDS, "a Pi 4 with Debian on virt", () => {
   );
 
   test(
-    "what it wrote is there after a reboot through the firmware, and a second Pi with the same image does not see it",
+    "modprobe finds the module pack, which is not written to the root, and is taken off for a new kernel",
+    async () => {
+      const release = await firstConsole.run("uname -r");
+      expect(await firstConsole.run("ls -1 /lib/modules")).toBe(release);
+      await firstConsole.run("modprobe -a wireguard btrfs i2c-dev snd-usb-audio nf_tables zram");
+      const loaded = await firstConsole.run("cut -d' ' -f1 /proc/modules");
+      for (const name of ["wireguard", "btrfs", "i2c_dev", "snd_usb_audio", "nf_tables", "zram"])
+        expect(loaded.split("\n")).toContain(name);
+      expect(await firstConsole.run(`mkdir ${OTHER_MODULES} 2>&1 || true`)).toContain("Read-only");
+      // As docs/hardware.md has it. What was under the cover has nothing of the pack.
+      await firstConsole.run("umount -l -R /lib/modules");
+      expect(await firstConsole.run("ls -1 /lib/modules")).toBe("");
+      await firstConsole.run(`mkdir ${OTHER_MODULES}`);
+    },
+    BOOT_MS,
+  );
+
+  test(
+    "what it wrote, also beside the module pack, is there after a reboot, and a second Pi with the image does not see it",
     async () => {
       await firstConsole.run("echo kept > /root/proof && sync");
       firstConsole.type("reboot\n");
@@ -87,6 +107,12 @@ describeWith(BOOT_TEST_NEEDS, "a Pi 4 with Debian on virt", () => {
         secondConsole.logIn(ROOT_PASSWORD, BOOT_MS),
       ]);
       expect(await firstConsole.run("cat /root/proof")).toBe("kept");
+      const release = await firstConsole.run("uname -r");
+      expect(await firstConsole.run("ls -1 /lib/modules")).toBe(`${basename(OTHER_MODULES)}\n${release}`);
+      await firstConsole.run(`touch ${OTHER_MODULES}/modules.dep && umount -l -R /lib/modules`);
+      expect(await firstConsole.run("cd /lib/modules && find *")).toBe(
+        `${basename(OTHER_MODULES)}\n${basename(OTHER_MODULES)}/modules.dep`,
+      );
       expect(await secondConsole.run("ls /root")).toBe("");
       secondConsole.type("poweroff\n");
       await second.waitUntilOff(SHUTDOWN_MS);

@@ -14,6 +14,8 @@ const OF_THE_MAKER = ["etc/resolv.conf"];
 
 const IDS = partitionIds("gpt");
 const SIZES = { bootMib: 64, rootMib: 768 } as const;
+/** What a system with a kernel package has. */
+const FOLDERS = ["boot/firmware", "usr/lib/modules"];
 /** Where the root's partition begins on the disk: after the table and the boot partition. */
 export const DEBIAN_ROOT_OFFSET_BYTES = (1 + SIZES.bootMib) * 1024 * 1024;
 /** Timers that would use the disk and the network in the middle of a test. */
@@ -59,7 +61,7 @@ const DISABLE_MANAGERS = `rm -f ${MANAGERS_ENABLED.join(" ")}`;
 export async function debianRoot(flavour: Flavour = "networkd"): Promise<string> {
   const row: FlavourRow = FLAVOURS[flavour];
   const texts = [
-    JSON.stringify([row, SIZES, MASKED, FSTAB, BOOT_FILES, OF_THE_MAKER]),
+    JSON.stringify([row, SIZES, FOLDERS, MASKED, FSTAB, BOOT_FILES, OF_THE_MAKER]),
     countWrites,
     ROOT_PASSWORD_HASH,
   ];
@@ -81,7 +83,7 @@ async function customize(rootFiles: string, { init, services, files }: FlavourRo
   const inRoot = (path: string): string => join(rootFiles, path);
   const shell = (script: string, ...words: string[]): Promise<string> =>
     run(["sh", "-c", script, "sh", ...words], { cwd: rootFiles });
-  await mkdir(inRoot("boot/firmware"), { recursive: true });
+  for (const folder of FOLDERS) await mkdir(inRoot(folder), { recursive: true });
   for (const path of OF_THE_MAKER) await rm(inRoot(path), { force: true });
   await writeFiles(rootFiles, {
     "etc/fstab": FSTAB,
