@@ -6,6 +6,7 @@ import type {
   EventSchema,
   FindingSchema,
   HealthSchema,
+  HistorySchema,
   ImageSchema,
   ImportSchema,
   JobSchema,
@@ -24,6 +25,7 @@ export type Image = z.infer<typeof ImageSchema>;
 export type Import = z.infer<typeof ImportSchema>;
 export type Catalog = z.infer<typeof CatalogSchema>;
 export type Job = z.infer<typeof JobSchema>;
+export type History = z.infer<typeof HistorySchema>;
 export type Storage = z.infer<typeof StorageSchema>;
 export type Health = z.infer<typeof HealthSchema>;
 export type Finding = z.infer<typeof FindingSchema>;

@@ -17,4 +17,4 @@ export {
 export { FindingSchema, NetworkSchema } from "./doctor-schemas.ts";
 export { CustomiseSchema } from "./customise-schemas.ts";
 export { type ApiServer, listenTcp, listenUnix } from "./server.ts";
-export { JobSchema, StorageSchema } from "./storage-schemas.ts";
+export { HistorySchema, JobSchema, StorageSchema } from "./storage-schemas.ts";

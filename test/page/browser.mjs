@@ -2,7 +2,7 @@
  * Drives Debian's Chromium by Playwright. It runs under Node (Playwright does not speak to a browser from Bun):
  *   node browser.mjs FLOW URL [FILE]   prints what the flow saw as one line of JSON
  */
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 
@@ -146,6 +146,17 @@ async function addAndKeep() {
   await page.getByRole("link", { name: "Images" }).click();
   await page.getByLabel(/choose a file/).setInputFiles(file);
   await page.getByRole("rowheader", { name: "uploaded", exact: true }).waitFor();
+  const image = page
+    .getByRole("row")
+    .filter({ has: page.getByRole("rowheader", { name: "uploaded", exact: true }) });
+  await image.getByText("More").click();
+  const lineage = image.getByRole("list", { name: "What it came from" });
+  await lineage.getByText("imported from").waitFor();
+  const cameFrom = await lineage.innerText();
+  const saving = page.waitForEvent("download");
+  await image.getByRole("link", { name: "Download .img", exact: true }).click();
+  const download = await saving;
+  const saved = { name: download.suggestedFilename(), bytes: statSync(await download.path()).size };
   await page.getByText("Or from the catalog").click();
   await page
     .getByRole("button", { name: /^Get Raspberry Pi OS Lite/ })
@@ -166,7 +177,7 @@ async function addAndKeep() {
   await row.getByRole("button", { name: "Delete" }).click();
   await row.getByRole("button", { name: "Delete what was written?" }).click();
   await row.waitFor({ state: "detached" });
-  return { errors };
+  return { errors, cameFrom, saved };
 }
 
 /** The server goes and comes back: the page says both by itself, and what happened meanwhile is on it. */

@@ -84,13 +84,20 @@ describeWith(["node", "chromium", "qemu-io"], "the page", () => {
   );
 
   test(
-    "a file of the person's computer becomes an image; a disk over it keeps a state, goes back to it, and is deleted",
+    "a file of the person's computer becomes an image, and a file again; a disk over it keeps a state, goes back to it, and is deleted",
     async () => {
       const file = join(folder.path, "uploaded.img");
       // More than one piece of an upload.
       await Bun.write(file, new Uint8Array(40 * 2 ** 20).fill(3));
-      const { errors } = await drive("addAndKeep", z.object({ errors: z.array(z.string()) }), { file });
+      const Kept = z.object({
+        errors: z.array(z.string()),
+        cameFrom: z.string(),
+        saved: z.object({ name: z.string(), bytes: z.number() }),
+      });
+      const { errors, cameFrom, saved } = await drive("addAndKeep", Kept, { file });
       expect(errors).toEqual([]);
+      expect(cameFrom).toMatch(/^uploaded, imported from uploaded.img on /);
+      expect(saved).toEqual({ name: "uploaded.img", bytes: 40 * 2 ** 20 });
       const images = await server.json(
         z.array(z.looseObject({ name: z.string(), size_bytes: z.number() })),
         "image",

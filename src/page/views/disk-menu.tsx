@@ -2,6 +2,7 @@
 import { useState } from "preact/hooks";
 import { call, type Session } from "../api.ts";
 import { ConfirmButton } from "../parts/confirm-button.tsx";
+import { DownloadLinks } from "../parts/download-links.tsx";
 import { ProblemNote } from "../parts/problem-note.tsx";
 import { useAction } from "../parts/use-action.ts";
 
@@ -75,7 +76,11 @@ export function DiskMenu({ session, title = "More" }: { session: Session; title?
           ))}
         </ul>
       )}
-      {inUse && <p class="dim">Log the initiator out to go back, begin again or make an image.</p>}
+      {inUse ? (
+        <p class="dim">Log the initiator out to go back, begin again, make an image or download the disk.</p>
+      ) : (
+        <DownloadLinks path={path} />
+      )}
       <ProblemNote error={action.error} />
     </details>
   );

@@ -8,6 +8,7 @@ import { Table } from "../parts/table.tsx";
 import { useAction } from "../parts/use-action.ts";
 import { images, imports, jobs, storage } from "../state.ts";
 import { AddImage } from "./add-image.tsx";
+import { ImageMenu } from "./image-menu.tsx";
 
 export function ImagesView() {
   const shown = imports.value.filter(({ state }) => state !== "done");
@@ -100,6 +101,7 @@ function ImageRow({ image, row }: { image: Image; row: Storage["rows"][number] |
             onConfirm={() => action.run(() => call("DELETE", `/images/${image.id}`))}
           />
         )}
+        {image.imported_at !== null && <ImageMenu image={image} />}
         <ProblemNote error={action.error} />
       </td>
     </tr>
