@@ -46,7 +46,12 @@ export class JobTable<J extends Job, Part> {
   /** Throws "not-found". */
   get(id: string): J {
     const job = this.#jobs.get(id);
-    if (!job) throw new ApplianceError("not-found", `There is no ${this.#words[0]} ${id}`);
+    if (!job)
+      throw new ApplianceError(
+        "not-found",
+        `There is no ${this.#words[0]} ${id}`,
+        `It is of an earlier start of the server, or ended long ago: see the list of ${this.#words[1]}.`,
+      );
     return job;
   }
 

@@ -8,9 +8,6 @@ export interface ConfigRow {
   readonly why: string;
 }
 
-/** Longest line that the firmware reads to its end. */
-export const CONFIG_LINE_CHARS = 98;
-
 export const CONFIG_ROWS = [
   { section: "all", line: "arm_64bit=1", why: "Pi 3 starts kernels in 32-bit mode otherwise" },
   { section: "all", line: "kernel=Image.gz", why: "one name for all boards; the firmware unpacks gzip" },
