@@ -1,4 +1,5 @@
-import type { ShimBundle } from "./bundle/bundle.ts";
+import { MANIFEST, type ShimBundle } from "./bundle/bundle.ts";
+import type { ManifestFile } from "./bundle/manifest.ts";
 import { CMDLINES, renderCmdlineFile } from "./boards/cmdline.ts";
 import { byCodePoint } from "./support/sort.ts";
 import { renderConfigTxt } from "./boards/config-txt.ts";
@@ -41,26 +42,26 @@ export function bootTree(
   { cmdline, usbDevice = false, variant = "ethernet" }: BootTreeOptions,
 ): BootTree {
   const encoder = new TextEncoder();
+  const { image } = variantRow(variant);
+  const nameOf = (path: string): string => (path === image ? KERNEL : path);
+  const isHere = belongsTo(variant);
+  const others = new Set(bundle.manifest.files.filter((row) => !isHere(row)).map(({ path }) => path));
+  const names = new Map(
+    bundle
+      .paths()
+      .filter((path) => !others.has(path))
+      .map((path) => [nameOf(path), path]),
+  );
+  const inTree = (row: ManifestFile): ManifestFile => ({ ...row, path: nameOf(row.path) });
+  const manifest = { ...bundle.manifest, files: bundle.manifest.files.filter(isHere).map(inTree) };
   const rendered = new Map([
     ["config.txt", encoder.encode(renderConfigTxt({ usbDevice }))],
+    [MANIFEST, encoder.encode(`${JSON.stringify(manifest, null, 2)}\n`)],
     ...CMDLINES.map((row): [string, Uint8Array] => [
       row.path,
       encoder.encode(renderCmdlineFile(row, cmdline)),
     ]),
   ]);
-  const image = variantRow(variant).image;
-  // Of the EEPROM's part only cards have something.
-  const others = new Set(
-    bundle.manifest.files
-      .filter((row) => row.part === "eeprom" || (row.variant !== undefined && row.variant !== variant))
-      .map(({ path }) => path),
-  );
-  const names = new Map(
-    bundle
-      .paths()
-      .filter((path) => !others.has(path))
-      .map((path) => [path === image ? KERNEL : path, path]),
-  );
   const find = (path: string): Uint8Array | undefined =>
     rendered.get(path) ?? bundle.file(names.get(path) ?? "");
   return {
@@ -69,6 +70,11 @@ export function bootTree(
       if (found !== undefined || !path.startsWith(UPSTREAM_PREFIX)) return found;
       return find(path.slice(UPSTREAM_PREFIX.length));
     },
-    paths: () => [...rendered.keys(), ...names.keys()].toSorted(byCodePoint),
+    paths: () => [...new Set([...rendered.keys(), ...names.keys()])].toSorted(byCodePoint),
   };
+}
+
+/** Whether a file is in the tree of a variant; of the EEPROM's part only cards have something. */
+function belongsTo(variant: ShimVariant): (row: ManifestFile) => boolean {
+  return (row) => row.part !== "eeprom" && (row.variant === undefined || row.variant === variant);
 }

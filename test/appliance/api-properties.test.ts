@@ -282,7 +282,7 @@ function requests(operation: Operation, body: (schema: Schema) => fc.Arbitrary<J
           : [],
       );
     const path = operation.path.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
-      encodeURIComponent(of("path").find(([key]) => key === name)?.[1] ?? "x"),
+      pathPart(of("path").find(([key]) => key === name)?.[1] ?? "x"),
     );
     const headers = of("header").filter(([, value]) => /^[\x21-\x7e]+$/.test(value));
     return {
@@ -291,6 +291,11 @@ function requests(operation: Operation, body: (schema: Schema) => fc.Arbitrary<J
       headers: Object.fromEntries(headers),
     };
   });
+}
+
+/** One part of a path. A URL takes "." and ".." out, however they are written: that is a request for another path. */
+function pathPart(value: string): string {
+  return /^\.{1,2}$/.test(value) ? "x" : encodeURIComponent(value);
 }
 
 function wordOf(value: Json): string {

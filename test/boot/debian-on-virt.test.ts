@@ -116,6 +116,7 @@ describeWith(BOOT_TEST_NEEDS, "a Pi 4 with Debian on virt", () => {
       expect(await secondConsole.run("ls /root")).toBe("");
       secondConsole.type("poweroff\n");
       await second.waitUntilOff(SHUTDOWN_MS);
+      expect(secondConsole.text).not.toMatch(/Failed unmounting/);
     },
     BOOT_MS * 3,
   );

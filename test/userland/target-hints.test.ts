@@ -35,6 +35,15 @@ describeWith(["busybox"], "the target's network managers", () => {
     expect(existsSync(shell.path("run/pinetboot"))).toBe(true);
   });
 
+  test("systemd leaves the module pack where it is at a shutdown, whichever way /lib is", () => {
+    shell.write("root/usr/lib/systemd/systemd", "");
+    expect(hints("/usr/lib/systemd/systemd").errors).toBe("");
+    for (const unit of ["lib-modules", "lib-modules-", "usr-lib-modules", "usr-lib-modules-"])
+      expect(read(`run/systemd/system/${unit}.mount.d/zz-pinetboot.conf`)).toBe(
+        "[Unit]\nDefaultDependencies=no\n",
+      );
+  });
+
   test("NetworkManager leaves the interface alone and takes the name servers of the lease", () => {
     hints();
     const conf = read("run/NetworkManager/conf.d/00-pinetboot.conf");

@@ -11,7 +11,7 @@ import {
 } from "dhcp4-ts";
 import { hostname as computerName } from "node:os";
 import type { Director } from "../boot/director.ts";
-import { endpointOption, shimOf } from "../boot/endpoint-option.ts";
+import { endpointOption, SHIM_CLASS, shimOf } from "../boot/endpoint-option.ts";
 import { diskOptions } from "../boot/disk-options.ts";
 import { ApplianceError, wordsOf } from "../errors.ts";
 import type { EventLog } from "../events.ts";
@@ -229,6 +229,8 @@ function follow({ events, pis, unanswered }: DhcpOptions, event: DhcpEvent): voi
       const pi = pis.byMac(event.message.mac);
       if (!pi) return;
       if (event.address !== "0.0.0.0") pis.see({ mac: event.message.mac, address: event.address });
+      // The shim asks for its own address, for other servers, and for its lease again: no boot begins with that.
+      if (event.message.vendorClass === SHIM_CLASS) return;
       if (event.reply === "OFFER" || event.reply === "ACK")
         events.emit({
           pi: pi.key,

@@ -1,6 +1,6 @@
 import type { Decide, ProxyDecision } from "./decisions.ts";
-import { EndpointSet, summary } from "./endpoint-set.ts";
-import type { DhcpEvent } from "./events.ts";
+import { EndpointSet } from "./endpoint-set.ts";
+import { type DhcpEvent, summary } from "./events.ts";
 import type { DhcpInterface } from "./interfaces.ts";
 import { proxyReply, replyBytes } from "./proxy.ts";
 import { ReplyQueue } from "./reply-queue.ts";

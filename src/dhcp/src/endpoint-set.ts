@@ -4,7 +4,7 @@
  */
 import { DhcpDecodeError, DhcpSocketError } from "./errors.ts";
 import { type DeviceSocket, openDeviceSocket } from "./device-socket.ts";
-import type { DhcpEvent, MessageSummary } from "./events.ts";
+import { type DhcpEvent, summary } from "./events.ts";
 import {
   compareInterfaces,
   type InterfaceFilter,
@@ -12,7 +12,7 @@ import {
   WATCH_INTERVAL_MS,
 } from "./interface-watch.ts";
 import type { DhcpInterface } from "./interfaces.ts";
-import { clientMac, decodeMessage, type DhcpMessage, encodeMessage, messageType } from "./message.ts";
+import { decodeMessage, type DhcpMessage, encodeMessage } from "./message.ts";
 import type { MessageType } from "./message-types.ts";
 import type { Endpoint } from "./proxy.ts";
 
@@ -261,9 +261,4 @@ async function closeSockets(served: Pick<Served, "sockets">): Promise<void> {
 
 function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-/** What events say of a message. */
-export function summary(message: DhcpMessage): MessageSummary {
-  return { type: messageType(message), mac: clientMac(message), xid: message.xid };
 }

@@ -1,7 +1,9 @@
 import type { DhcpSocketError, RivalServer } from "./errors.ts";
 import type { DhcpInterface } from "./interfaces.ts";
 import type { Lease } from "./lease.ts";
+import { clientMac, type DhcpMessage, messageType } from "./message.ts";
 import type { MessageType } from "./message-types.ts";
+import { readOption } from "./options.ts";
 
 /** What an event says of the message it is about; `mac` is `aa:bb:cc:dd:ee:ff`. */
 export interface MessageSummary {
@@ -9,6 +11,18 @@ export interface MessageSummary {
   readonly type: MessageType | undefined;
   readonly mac: string;
   readonly xid: number;
+  /** Option 60: what kind of program asks; whatever it says. */
+  readonly vendorClass: string | undefined;
+}
+
+/** What events say of a message. */
+export function summary(message: DhcpMessage): MessageSummary {
+  return {
+    type: messageType(message),
+    mac: clientMac(message),
+    xid: message.xid,
+    vendorClass: readOption(message.options, "vendorClass"),
+  };
 }
 
 /** Everything the proxy and the server tell of their work. */

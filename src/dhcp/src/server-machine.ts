@@ -22,7 +22,7 @@ import {
   parseAddress,
 } from "./address.ts";
 import type { Decide, ServerDecision } from "./decisions.ts";
-import type { DhcpEvent } from "./events.ts";
+import { type DhcpEvent, summary } from "./events.ts";
 import type { DhcpInterface } from "./interfaces.ts";
 import type { Lease, LeaseStore } from "./lease.ts";
 import { type Client, isSameClient, LeaseTable } from "./lease-table.ts";
@@ -158,12 +158,9 @@ export class ServerMachine {
     const wish = requested !== undefined && this.#probes.has(requested) ? undefined : requested;
     const address = this.#table.choose(asked.client, wish, nowMs);
     if (address === undefined) {
-      const about = { type: messageType(asked.message), mac: asked.client.mac, xid: asked.message.xid };
+      const message = summary(asked.message);
       return [
-        {
-          kind: "event",
-          event: { type: "range-full", interface: this.#options.interface.name, message: about },
-        },
+        { kind: "event", event: { type: "range-full", interface: this.#options.interface.name, message } },
       ];
     }
     // Held from now on, so that two clients are never probed for the same address.

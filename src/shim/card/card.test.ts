@@ -43,6 +43,7 @@ describe("the card's files", () => {
       "cmdline-pi5.txt",
       "cmdline.txt",
       "config.txt",
+      "manifest.json",
       "overlays/dwc2.dtbo",
     ]);
   });

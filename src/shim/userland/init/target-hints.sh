@@ -1,5 +1,6 @@
 # What the target is told about its network: its own managers must leave the interface alone that carries its root, from
-# its first second to the last one of a shutdown. All of it in /run: nothing is written to the target's disk.
+# its first second to the last one of a shutdown; and about the module pack. All of it in /run: nothing is written to the
+# target's disk.
 
 target_hints() {
   hint_networkd
@@ -7,6 +8,7 @@ target_hints() {
   hint_ifupdown
   hint_dhcpcd
   hint_killall
+  hint_modules
 }
 
 # udev must not rename the interface: its DHCP client would have to start again.
@@ -30,7 +32,7 @@ Unmanaged=yes
 HINT
   # Where nothing is left for networkd to manage, waiting for it takes two minutes; this system is online, as it runs.
   mkdir -p "$RUN/pinetboot"
-  hint_unit systemd-networkd-wait-online <<HINT
+  hint_unit systemd-networkd-wait-online.service <<HINT
 [Unit]
 ConditionPathExists=!/run/pinetboot
 HINT
@@ -55,7 +57,7 @@ hint_ifupdown() {
   hint_excluded=$(sed -n 's/^EXCLUDE_INTERFACES=//p' "$ROOT/etc/default/networking" 2>/dev/null | tail -n 1 | tr -d "\"'")
   hint_exclude="EXCLUDE_INTERFACES=\"$INTERFACE${hint_excluded:+ $hint_excluded}\""
   printf '%s\n' "$hint_exclude" >"$RUN/pinetboot/networking"
-  hint_unit networking <<HINT
+  hint_unit networking.service <<HINT
 [Service]
 EnvironmentFile=/run/pinetboot/networking
 HINT
@@ -72,7 +74,7 @@ hint_dhcpcd() {
     hint_start=$(hint_exec_start "$hint_name")
     [ -n "$hint_start" ] || continue
     hint_program=${hint_start%% *}
-    hint_unit "$hint_name" <<HINT
+    hint_unit "$hint_name.service" <<HINT
 [Service]
 ExecStart=
 ExecStart=$hint_program --denyinterfaces $INTERFACE${hint_start#"$hint_program"}
@@ -97,12 +99,23 @@ hint_over() {
   mount -o bind "$hint_view" "$ROOT/$1" && mount -o remount,bind,ro "$ROOT/$1"
 }
 
-# hint_unit NAME: a drop-in for a service of systemd, from stdin, read after those that the target has. Under another
+# At a shutdown systemd would unmount the module pack, which its own udev still reads, and say that it failed. A name that
+# ends in a dash is for every mount below that folder (systemd.unit(5)).
+hint_modules() {
+  for hint_mount in lib-modules lib-modules- usr-lib-modules usr-lib-modules-; do
+    hint_unit "$hint_mount.mount" <<HINT
+[Unit]
+DefaultDependencies=no
+HINT
+  done
+}
+
+# hint_unit NAME: a drop-in for a unit of systemd, from stdin, read after those that the target has. Under another
 # init the folder must not be there: by it every program decides whether systemd runs.
 hint_unit() {
   hint_is_systemd || return 0
-  mkdir -p "$RUN/systemd/system/$1.service.d"
-  cat >"$RUN/systemd/system/$1.service.d/zz-pinetboot.conf"
+  mkdir -p "$RUN/systemd/system/$1.d"
+  cat >"$RUN/systemd/system/$1.d/zz-pinetboot.conf"
 }
 
 # hint_exec_start NAME: how a service of the target starts; drop-ins come after their unit.
