@@ -1,6 +1,6 @@
 /** The library as its users meet it: imports in a real Worker, names, removal, and what a crash leaves. */
 import { afterAll, expect, test, setDefaultTimeout } from "bun:test";
-import { chmodSync, readdirSync, readlinkSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as zlib from "node:zlib";
 import { temporaryFolder } from "../../test/support/temporary.ts";
@@ -8,6 +8,7 @@ import { nameFromLabel } from "./image.ts";
 import { BLANK } from "./image.ts";
 import { ImageLibrary } from "./library.ts";
 import type { ImportProgress } from "./import/importer.ts";
+import { openFilesBelow } from "../../test/support/open-files.ts";
 
 // A machine that is busy with other things takes its time.
 setDefaultTimeout(60_000);
@@ -145,7 +146,7 @@ test.skipIf(process.platform !== "linux").each([
   expect(await failure(importing)).toMatchObject({ code: "cancelled" });
   expect(readdirSync(directory)).toEqual([]);
   // What is removed and still open takes its room until the server ends.
-  expect(openFiles()).toEqual([]);
+  expect(openFilesBelow(folder)).toEqual([]);
 });
 
 /** Sends a part of a file, and then nothing. */
@@ -163,19 +164,6 @@ function stallingServer(): Bun.Server<undefined> {
 function waitingStream(): ReadableStream<Uint8Array> {
   return new ReadableStream({
     start: (controller) => controller.enqueue(noise.slice(0, MIB)),
-  });
-}
-
-function openFiles(): string[] {
-  return readdirSync("/proc/self/fd").flatMap((fd) => {
-    try {
-      const target = readlinkSync(`/proc/self/fd/${fd}`);
-      return target.startsWith(folder) ? [target] : [];
-    } catch (error) {
-      // The descriptor of the listing itself is gone by now.
-      if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
-      throw error;
-    }
   });
 }
 

@@ -1,7 +1,6 @@
 /** The doctor on networks with something wrong, each made of namespaces. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { chmodSync } from "node:fs";
-import { encodeMessage, makeOptions, messageTypeValue } from "dhcp4-ts";
 import { z } from "zod";
 import { startDnsmasq } from "../boot/router.ts";
 import { PI_4_NEW } from "../dhcp/golden-packets.ts";
@@ -9,6 +8,7 @@ import { startClient } from "../dhcp/support.ts";
 import { runProgram } from "../support/pinetboot.ts";
 import { describeWith } from "../support/tools.ts";
 import { DoctorLab, examined } from "./doctor-lab.ts";
+import { discoverOf } from "../support/dhcp-discover.ts";
 
 const Network = z.object({
   interfaces: z.array(z.looseObject({ name: z.string(), link: z.boolean(), served: z.boolean() })),
@@ -135,26 +135,7 @@ describeWith(["root", "dnsmasq", "nft"], "the doctor", () => {
   test("who asked and got no answer is told, with why, and what to do for a Pi", async () => {
     await lab.serve([...ETH0, "--adopt", "off"]);
     const peer = lab.lab.addHost("peer", { address: "10.0.0.50/24" });
-    const laptop = encodeMessage({
-      op: "request",
-      hardwareType: 1,
-      hardwareAddress: Uint8Array.of(2, 0, 0, 0, 0, 9),
-      hops: 0,
-      xid: 7,
-      secs: 0,
-      flags: 0x8000,
-      ciaddr: "0.0.0.0",
-      yiaddr: "0.0.0.0",
-      siaddr: "0.0.0.0",
-      giaddr: "0.0.0.0",
-      sname: "",
-      file: "",
-      options: makeOptions({
-        messageType: messageTypeValue("DISCOVER"),
-        hostName: "\u001b[2Jann<b>s</b>",
-        vendorClass: "MSFT 5.0",
-      }),
-    });
+    const laptop = discoverOf({ hostName: "\u001b[2Jann<b>s</b>", vendorClass: "MSFT 5.0" });
     const packets = [PI_4_NEW.bytes, laptop, Uint8Array.of(1, 2, 3)].map((bytes) => bytes.toHex());
     await startClient(lab.lab, peer, { packets, to: BROADCAST, repeatMs: 200 });
     const all = async (): Promise<z.infer<typeof Network>> => {

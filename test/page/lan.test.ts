@@ -1,13 +1,13 @@
 /** The page in a browser on another computer, and what strangers on that network call themselves. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
-import { encodeMessage, makeOptions, messageTypeValue } from "dhcp4-ts";
 import { z } from "zod";
 import { startClient } from "../dhcp/support.ts";
 import { Lab } from "../sim/net/lab.ts";
 import { SOURCE, temporaryFolder } from "../support/pinetboot.ts";
 import { describeWith } from "../support/tools.ts";
 import { driveBrowser } from "./drive.ts";
+import { discoverOf } from "../support/dhcp-discover.ts";
 
 const HOSTILE = "<img src=x onerror=ran=1>\u001b]0;x\u0007\u001b[2J";
 /** Catches a hang; a browser beside other suites takes its time. */
@@ -44,7 +44,7 @@ describeWith(["root", "node", "chromium"], "a browser on another computer of the
       })();
       const url = await link.promise;
       await startClient(lab, peer, {
-        packets: [discover(HOSTILE).toHex()],
+        packets: [discoverOf({ hostName: HOSTILE, vendorClass: HOSTILE }).toHex()],
         to: { address: "255.255.255.255", port: 67 },
         repeatMs: 500,
       });
@@ -59,27 +59,3 @@ describeWith(["root", "node", "chromium"], "a browser on another computer of the
     FLOW_MS,
   );
 });
-
-/** A question for an address of somebody with this name and make. */
-function discover(name: string): Uint8Array {
-  return encodeMessage({
-    op: "request",
-    hardwareType: 1,
-    hardwareAddress: Uint8Array.of(2, 0, 0, 0, 0, 9),
-    hops: 0,
-    xid: 7,
-    secs: 0,
-    flags: 0x8000,
-    ciaddr: "0.0.0.0",
-    yiaddr: "0.0.0.0",
-    siaddr: "0.0.0.0",
-    giaddr: "0.0.0.0",
-    sname: "",
-    file: "",
-    options: makeOptions({
-      messageType: messageTypeValue("DISCOVER"),
-      hostName: name,
-      vendorClass: name,
-    }),
-  });
-}

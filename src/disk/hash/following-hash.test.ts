@@ -1,11 +1,11 @@
 /** A hash that follows a writer has the sums of the whole file, whatever was written in whatever steps. */
 import { afterAll, expect, test } from "bun:test";
-import { readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryFolder } from "../../../test/support/temporary.ts";
 import { openHostFile } from "../host/file.ts";
 import { FollowingHash } from "./following-hash.ts";
 import { startHasher, type Hasher } from "./start-hasher.ts";
+import { openFilesBelow } from "../../../test/support/open-files.ts";
 
 const MIB = 2 ** 20;
 const folder = temporaryFolder("following-hash");
@@ -53,7 +53,7 @@ test.each([
   expect(hashers.length - before).toBe(wanted);
   await hash.close();
   file.close();
-  if (process.platform === "linux") expect(openFiles()).toEqual([]);
+  if (process.platform === "linux") expect(openFilesBelow(folder)).toEqual([]);
 });
 
 test("nothing at all has a sum, too", async () => {
@@ -68,16 +68,3 @@ test("a file that cannot be read is an error for its writer, not a sum", async (
   expect(await reached.catch((error: unknown) => error)).toMatchObject({ code: "ENOENT" });
   await hash.close();
 });
-
-function openFiles(): string[] {
-  return readdirSync("/proc/self/fd").flatMap((fd) => {
-    try {
-      const target = readlinkSync(`/proc/self/fd/${fd}`);
-      return target.startsWith(folder) ? [target] : [];
-    } catch (error) {
-      // The descriptor of the listing itself is gone by now.
-      if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
-      throw error;
-    }
-  });
-}
