@@ -14,6 +14,7 @@ import {
 } from "../appliance/index.ts";
 import { type ApiServer, createApi, listenTcp, listenUnix, LOGIN_PATH } from "../web/index.ts";
 import { type LogFormat, openLog } from "./logging.ts";
+import { typedCommand } from "./self.ts";
 import { VERSION } from "./version.ts";
 
 export interface ServerOptions {
@@ -22,6 +23,8 @@ export interface ServerOptions {
   readonly log: LogFormat;
   readonly serve: ServeOptions;
 }
+
+const NOT_SERVED = "not served";
 
 /** Serves until SIGINT, SIGTERM or SIGHUP. Throws when the folder is locked or another DHCP server is in the way. */
 export async function runServer(options: ServerOptions): Promise<void> {
@@ -91,7 +94,7 @@ function outwardUrl(url: string, { interfaces }: Serving): string {
 
 /** Where the page is; where it is open to the network, the link that lets the first browser in. */
 function pageWords(url: string | undefined, { keys }: Appliance, { http }: ServerOptions): string {
-  if (url === undefined) return "not served";
+  if (url === undefined) return NOT_SERVED;
   if (isLoopback(http.hostname)) return url;
   return `${url}${LOGIN_PATH}?token=${keys.createLink()}   (opens once, within a quarter of an hour)`;
 }
@@ -112,12 +115,12 @@ function readyWords(serving: Serving, page: string, { dataFolder }: ServerOption
   const where = mode === "off" ? "" : ` on ${serving.dhcp.interfaces().join(", ") || "no interface yet"}`;
   return `pinetboot ${VERSION} is ready
   page     ${page}
-  iSCSI    ${at(serving.iscsi) ?? "not served"}
+  iSCSI    ${at(serving.iscsi) ?? NOT_SERVED}
   DHCP     ${mode}${where}
-  TFTP     ${at(serving.tftp) ?? "not served"}
+  TFTP     ${at(serving.tftp) ?? NOT_SERVED}
   shim     ${serving.shim().state}
   data     ${dataFolder}
-Try: pinetboot session create --image blank --size 1G`;
+${page === NOT_SERVED ? "Try" : "Open the page, or try"}: ${typedCommand()} session create --image blank --size 1G`;
 }
 
 function at(endpoint: Serving["iscsi"]): string | undefined {

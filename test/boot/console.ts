@@ -10,6 +10,12 @@ const TERMINAL_CODES = /\x1b(?:\[[0-9;?]*[a-zA-Z]|\][^\x07\x1b]*(?:\x07|\x1b\\)|
 
 const LONGEST_TERMINAL_CODE = 32;
 
+/**
+ * What a program (`count-writes`) or the kernel says when a disk failed it. iscsid's "Login I/O error" is not among it: that
+ * is a try to log in that came too early, and is made again.
+ */
+export const DISK_ERRORS = /failed \d|(?<!Login )I\/O error|Remounting filesystem/;
+
 export interface ConsoleIo {
   readonly output: ReadableStream<Uint8Array>;
   readonly type: (text: string) => void;

@@ -5,6 +5,7 @@ import { gzipSync } from "node:zlib";
 import { z } from "zod";
 import {
   iscsiUrl,
+  linesOf,
   LOOPBACK_FLAGS,
   qemuIo,
   runProgram,
@@ -48,6 +49,31 @@ describeWith(["qemu-io", "curl"], "the binary", () => {
       expect(await server.stop()).toBe(0);
     } finally {
       await server.stop("SIGKILL");
+    }
+  }, 60_000);
+
+  test("says when it is ready what to type next, and that, typed, makes a disk", async () => {
+    const environment = { ...process.env, XDG_DATA_HOME: join(folder.path, "home") };
+    const server = Bun.spawn([...program, "serve", ...LOOPBACK_FLAGS], {
+      env: environment,
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "inherit",
+    });
+    try {
+      let command: string | undefined;
+      for await (const line of linesOf(server.stdout)) {
+        command = /try: (.*)/i.exec(line)?.[1];
+        if (command !== undefined) break;
+      }
+      const typed = await runProgram(["env", "--chdir", folder.path, "sh", "-c", command ?? "false"], {
+        env: environment,
+      });
+      expect(typed.stderr).toBe("");
+      expect(typed.stdout).toContain("iqn.");
+    } finally {
+      server.kill("SIGKILL");
+      await server.exited;
     }
   }, 60_000);
 

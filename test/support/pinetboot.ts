@@ -252,7 +252,8 @@ export async function qemuIo(url: string, ...commands: string[]): Promise<Finish
   return { code: failed ? code || 1 : 0, stdout, stderr };
 }
 
-async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+/** The lines of a program as it prints them. */
+export async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let rest = "";
   for await (const chunk of stream) {

@@ -6,6 +6,7 @@ const session = {
   portal: "192.168.1.10:3260",
   chap_user: "user-abc",
   chap_secret: "s3cretS3cret",
+  luns: [{ image: "raspios" }],
 };
 
 test("every recipe names the target, where it is, and the login", () => {
@@ -26,4 +27,14 @@ test("an IPv6 portal stands in brackets in addresses of the URL kind and bare in
   expect(texts.get("QEMU")).toContain("@[fd00::10]:3261/");
   expect(texts.get("iPXE")).toContain("iscsi:[fd00::10]:6:3261:0:");
   expect(texts.get("Windows (PowerShell as administrator)")).toContain("-TargetPortalAddress fd00::10 ");
+});
+
+test("an image's root is mounted, and only a blank disk is given a file system", () => {
+  const blank = { ...session, luns: [{ image: "blank" }] };
+  for (const client of ["Linux", "Windows (PowerShell as administrator)"]) {
+    const text = (from: typeof session): string | undefined =>
+      recipesFor(from).find((recipe) => recipe.client === client)?.text;
+    expect(text(blank)).toMatch(/mkfs\.ext4|Format-Volume/);
+    expect(text(session)).not.toMatch(/mkfs|Format-Volume/);
+  }
 });

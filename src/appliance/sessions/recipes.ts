@@ -1,4 +1,5 @@
 /** Ready commands for each kind of initiator, with the login filled in. */
+import { BLANK } from "./record.ts";
 
 export interface RecipeInput {
   readonly iqn: string;
@@ -6,6 +7,8 @@ export interface RecipeInput {
   readonly portal: string;
   readonly chap_user: string;
   readonly chap_secret: string;
+  /** What lies under its disks: a blank one gets a file system first. */
+  readonly luns: readonly { readonly image: string }[];
 }
 
 export interface Recipe {
@@ -40,7 +43,8 @@ export function recipesFor(session: RecipeInput): readonly Recipe[] {
             `sudo iscsiadm -m node -T ${iqn} -p ${portal} -o update -n node.session.auth.${name} -v ${value}`,
         ),
         `sudo iscsiadm -m node -T ${iqn} -p ${portal} --login`,
-        "lsblk --scsi",
+        ...mountOnLinux(session),
+        `# When you are done: sudo umount /mnt && sudo iscsiadm -m node -T ${iqn} -p ${portal} --logout`,
       ),
     },
     {
@@ -51,7 +55,7 @@ export function recipesFor(session: RecipeInput): readonly Recipe[] {
         `  -AuthenticationType ONEWAYCHAP -ChapUsername ${user} -ChapSecret ${secret}`,
         `Connect-IscsiTarget -NodeAddress ${iqn} -TargetPortalAddress ${address} -TargetPortalPortNumber ${port} \``,
         `  -AuthenticationType ONEWAYCHAP -ChapUsername ${user} -ChapSecret ${secret}`,
-        "Get-Disk | Where-Object BusType -eq iSCSI",
+        `Get-IscsiSession | Where-Object TargetNodeAddress -eq ${iqn} | Get-Disk${isBlank(session) ? FORMAT_ON_WINDOWS : ""}`,
       ),
     },
     {
@@ -88,5 +92,20 @@ export function recipesFor(session: RecipeInput): readonly Recipe[] {
     },
   ];
 }
+
+/** Windows touches a disk with no partition table alone: what was formatted before is listed and left as it is. */
+const FORMAT_ON_WINDOWS = ` | Where-Object PartitionStyle -eq RAW \`
+  | Initialize-Disk -PassThru | New-Partition -AssignDriveLetter -UseMaximumSize | Format-Volume`;
+
+/** From the login to files. The path is udev's; `mkfs` runs where `blkid` finds nothing, and asks where it does. */
+function mountOnLinux(session: RecipeInput): readonly string[] {
+  const disk = `/dev/disk/by-path/ip-${session.portal}-iscsi-${session.iqn}-lun-0`;
+  const look = `sudo udevadm settle && lsblk ${disk}`;
+  if (isBlank(session))
+    return [look, `sudo blkid -p ${disk} || sudo mkfs.ext4 ${disk}`, `sudo mount ${disk} /mnt`];
+  return [look, "# The root of a Pi's image is partition 2:", `sudo mount ${disk}-part2 /mnt`];
+}
+
+const isBlank = ({ luns }: RecipeInput): boolean => luns[0]?.image === BLANK;
 
 const lines = (...all: readonly string[]): string => all.join("\n");
