@@ -11,7 +11,8 @@ export const selfCommand: readonly string[] = isCompiled ? [process.execPath] : 
 /** What a person types in this folder to start this program: its name alone where the shell finds it by that. */
 export function typedCommand(): string {
   const found = Bun.which("pinetboot");
-  if (!isCompiled || (found !== null && realpathSync(found) === realpathSync(process.execPath))) return "pinetboot";
+  if (!isCompiled || (found !== null && realpathSync(found) === realpathSync(process.execPath)))
+    return "pinetboot";
   const path = relative(process.cwd(), process.execPath);
   return path.startsWith("..") ? process.execPath : `./${path}`;
 }
