@@ -32,18 +32,21 @@ export function recipesFor(session: RecipeInput): readonly Recipe[] {
     {
       client: "Linux",
       text: lines(
-        "sudo apt install open-iscsi",
-        `sudo iscsiadm -m node -T ${iqn} -p ${portal} -o new`,
-        ...[
-          ["authmethod", "CHAP"],
-          ["username", user],
-          ["password", secret],
-        ].map(
-          ([name, value]) =>
-            `sudo iscsiadm -m node -T ${iqn} -p ${portal} -o update -n node.session.auth.${name} -v ${value}`,
-        ),
-        `sudo iscsiadm -m node -T ${iqn} -p ${portal} --login`,
-        ...mountOnLinux(session),
+        // One command for the shell: pasted line by line, the first sudo's terminal would swallow the lines after it.
+        [
+          "sudo apt install -y open-iscsi",
+          `sudo iscsiadm -m node -T ${iqn} -p ${portal} -o new`,
+          ...[
+            ["authmethod", "CHAP"],
+            ["username", user],
+            ["password", secret],
+          ].map(
+            ([name, value]) =>
+              `sudo iscsiadm -m node -T ${iqn} -p ${portal} -o update -n node.session.auth.${name} -v ${value}`,
+          ),
+          `sudo iscsiadm -m node -T ${iqn} -p ${portal} --login`,
+          ...mountOnLinux(session),
+        ].join(" &&\n"),
         `# When you are done: sudo umount /mnt && sudo iscsiadm -m node -T ${iqn} -p ${portal} --logout`,
       ),
     },
@@ -97,13 +100,13 @@ export function recipesFor(session: RecipeInput): readonly Recipe[] {
 const FORMAT_ON_WINDOWS = ` | Where-Object PartitionStyle -eq RAW \`
   | Initialize-Disk -PassThru | New-Partition -AssignDriveLetter -UseMaximumSize | Format-Volume`;
 
-/** From the login to files. The path is udev's; `mkfs` runs where `blkid` finds nothing, and asks where it does. */
+/** From the login to files, by udev's name of the disk: a blank disk gets a file system once, of an image partition 2, a Pi's root, is mounted. */
 function mountOnLinux(session: RecipeInput): readonly string[] {
   const disk = `/dev/disk/by-path/ip-${session.portal}-iscsi-${session.iqn}-lun-0`;
   const look = `sudo udevadm settle && lsblk ${disk}`;
   if (isBlank(session))
-    return [look, `sudo blkid -p ${disk} || sudo mkfs.ext4 ${disk}`, `sudo mount ${disk} /mnt`];
-  return [look, "# The root of a Pi's image is partition 2:", `sudo mount ${disk}-part2 /mnt`];
+    return [look, `if ! sudo blkid -p ${disk}; then sudo mkfs.ext4 ${disk}; fi`, `sudo mount ${disk} /mnt`];
+  return [look, `sudo mount ${disk}-part2 /mnt`];
 }
 
 const isBlank = ({ luns }: RecipeInput): boolean => luns[0]?.image === BLANK;
