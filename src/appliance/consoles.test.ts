@@ -27,6 +27,22 @@ test("text comes in any pieces, and is told line by line", () => {
   );
 });
 
+test("whoever missed lines that are not kept any more is told so, for this Pi alone", () => {
+  const { consoles } = make();
+  consoles.add("a", "shim", "first\n");
+  consoles.add("b", "shim", "other\n");
+  expect([consoles.hasLost("a", 999), consoles.hasLost("a", 998), consoles.hasLost("a", 1002)]).toEqual([
+    false,
+    true,
+    true,
+  ]);
+  const long = `${"x".repeat(CONSOLE_LINE_MAX_CHARS - 1)}\n`;
+  for (let chars = 0; chars <= CONSOLE_KEPT_CHARS; chars += long.length) consoles.add("a", "shim", long);
+  expect([consoles.hasLost("a", 999), consoles.hasLost("b", 999)]).toEqual([true, false]);
+  const [oldest] = consoles.since("a");
+  expect(consoles.hasLost("a", (oldest?.id ?? 0) - 1)).toBe(false);
+});
+
 test("two sources of one Pi do not run into each other's lines", () => {
   const { consoles, texts } = make();
   consoles.add("a", "shim", "one ");

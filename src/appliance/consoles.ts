@@ -30,6 +30,8 @@ export interface ConsoleLine {
 interface Kept {
   lines: ConsoleLine[];
   chars: number;
+  /** Id of the last line that went to make room, or the last one before the first. */
+  lostUpTo: number;
   /** Per source, the beginning of a line whose end has not come. */
   readonly begun: Map<ConsoleSource, string>;
 }
@@ -38,12 +40,14 @@ export class Consoles {
   readonly #feed: LiveFeed;
   readonly #now: () => number;
   readonly #kept = new Map<string, Kept>();
+  readonly #firstId: number;
   #nextId: number;
 
   constructor(feed: LiveFeed, now: () => number = Date.now) {
     this.#feed = feed;
     this.#now = now;
-    this.#nextId = now();
+    this.#firstId = now();
+    this.#nextId = this.#firstId;
   }
 
   /** Takes text as it comes, in pieces of any size; each line is told when its end is there. */
@@ -67,6 +71,11 @@ export class Consoles {
     return (this.#kept.get(pi)?.lines ?? []).filter((line) => line.id > id);
   }
 
+  /** Whether the Pi said something after that id which is not kept, or nobody here gave that id. */
+  hasLost(pi: string, id: number): boolean {
+    return id >= this.#nextId || id < (this.#kept.get(pi)?.lostUpTo ?? this.#firstId - 1);
+  }
+
   /** Gives what a Pi has said to the key that it is known by from now on. */
   movePi(from: string, to: string): void {
     const kept = this.#kept.get(from);
@@ -80,7 +89,12 @@ export class Consoles {
   }
 
   #of(pi: string): Kept {
-    const kept = this.#kept.get(pi) ?? { lines: [], chars: 0, begun: new Map() };
+    const kept = this.#kept.get(pi) ?? {
+      lines: [],
+      chars: 0,
+      lostUpTo: this.#firstId - 1,
+      begun: new Map(),
+    };
     this.#kept.delete(pi);
     this.#kept.set(pi, kept);
     const [oldest] = this.#kept.keys();
@@ -93,7 +107,11 @@ export class Consoles {
     const line: ConsoleLine = { id: this.#nextId++, at: this.#now(), text };
     kept.lines.push(line);
     kept.chars += text.length + 1;
-    while (kept.chars > CONSOLE_KEPT_CHARS) kept.chars -= (kept.lines.shift()?.text.length ?? 0) + 1;
+    while (kept.chars > CONSOLE_KEPT_CHARS) {
+      const gone = kept.lines.shift();
+      kept.chars -= (gone?.text.length ?? 0) + 1;
+      kept.lostUpTo = gone?.id ?? kept.lostUpTo;
+    }
     this.#feed.tell({ kind: "console", pi, ...line });
   }
 }

@@ -16,6 +16,16 @@ test("a replay gives what came after an id, in order", () => {
   expect(log.since().map(({ detail }) => detail)).toEqual(["a", "b", "c"]);
 });
 
+test("whoever missed what is not kept any more, or stood in another start of the server, is told so", () => {
+  const log = new EventLog(() => 1000);
+  expect([log.hasLost(999), log.hasLost(998), log.hasLost(1000)]).toEqual([false, true, true]);
+  for (let count = 0; count < EVENTS_KEPT; count++) log.emit(step);
+  expect([log.hasLost(999), log.hasLost(1000 + EVENTS_KEPT - 1)]).toEqual([false, false]);
+  log.emit(step);
+  // The first one of all has gone: who has it misses nothing.
+  expect([log.hasLost(999), log.hasLost(1000)]).toEqual([true, false]);
+});
+
 test("only the latest are kept", () => {
   const log = new EventLog();
   for (let index = 0; index < EVENTS_KEPT + 10; index++) log.emit({ ...step, detail: String(index) });

@@ -84,6 +84,14 @@ export class EventLog {
     return this.#ring.filter((event) => event.id > id);
   }
 
+  /**
+   * Whether events came after `id` that are not kept, or `id` is none of this log: whoever stood there cannot go on by
+   * `since` alone.
+   */
+  hasLost(id: number): boolean {
+    return id >= this.#nextId || id + 1 < (this.#ring[0]?.id ?? this.#nextId);
+  }
+
   /** How often each stage was in each state, those that have left the ring included. */
   counts(): readonly EventCount[] {
     return [...this.#counts.values()];

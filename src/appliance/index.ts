@@ -27,6 +27,7 @@ export { FORMAT_CHOICES, type FormatChoice } from "../images/import/formats.ts";
 export type { ImportFrom, ImportJob, ImportRequest } from "./images/import-job.ts";
 export { isLocalAddress, localAddresses, outwardAddress } from "./net/addresses.ts";
 export { type KeyRecord, Keys } from "./keys/keys.ts";
+export { RateLimit } from "./boot/rate.ts";
 export { type Assignment, BOOT_MODES, type BootMode, parsePiKey, piCode } from "./pis/record.ts";
 export { GROUP_MAX_CHARS, LABEL_MAX_CHARS } from "./pis/names.ts";
 export { doWithMany, type PiSelection, selectPis } from "./pis/many.ts";

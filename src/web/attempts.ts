@@ -10,7 +10,8 @@ export class Attempts {
   readonly #now: () => number;
   readonly #tries = new Map<string, { count: number; until: number }>();
 
-  constructor(now: () => number = Date.now) {
+  /** `now` gives milliseconds of a clock that nobody sets. */
+  constructor(now: () => number = () => performance.now()) {
     this.#now = now;
   }
 

@@ -5,15 +5,25 @@
  */
 import type { Context, MiddlewareHandler } from "hono";
 import { getCookie, setCookie } from "hono/cookie";
-import { isLocalAddress, type Keys } from "../appliance/index.ts";
+import { isLocalAddress, type Keys, RateLimit } from "../appliance/index.ts";
 import { Attempts } from "./attempts.ts";
 import type { ApiEnv } from "./context.ts";
-import { problem } from "./problem.ts";
+import { problem, type ProblemWords } from "./problem.ts";
 
 export interface GuardOptions {
   /** The keys that open a listener on the network; undefined ignores whatever key comes. */
   readonly keys: Keys | undefined;
+  /** How much one key may ask over the network; default: `REQUESTS`. */
+  readonly requests?: RateLimit;
 }
+
+/**
+ * The page of a busy room asks some ten times a second, a rig that looks after hundreds of Pis not much more; a program
+ * that asks without end would take the one thread from which the Pis have their disks.
+ */
+const REQUESTS = { burst: 500, perSecond: 50 } as const;
+/** Within it a limit that gives fifty a second has room again. */
+const AGAIN_SECONDS = 1;
 
 const COOKIE = "pinetboot";
 /** A browser that comes back within it needs no new link. */
@@ -22,7 +32,7 @@ const COOKIE_SECONDS = 90 * 24 * 3600;
 export const LOGIN_PATH = "/login";
 
 /** Checks Host, Origin and, when there are keys, one of them. Requests by the Unix socket are the owner's own. */
-export function guard({ keys }: GuardOptions): MiddlewareHandler<ApiEnv> {
+export function guard({ keys, requests = newLimit() }: GuardOptions): MiddlewareHandler<ApiEnv> {
   const attempts = new Attempts();
   return async (c, next) => {
     if (c.env.via !== "tcp") return next();
@@ -43,22 +53,41 @@ export function guard({ keys }: GuardOptions): MiddlewareHandler<ApiEnv> {
         fix: null,
       });
     if (!keys) return next();
-    const wait = attempts.waitSeconds(c.env.address ?? "");
-    if (wait > 0) {
-      c.header("retry-after", String(wait));
-      return problem(c, 429, {
+    const address = c.env.address ?? "";
+    const wait = attempts.waitSeconds(address);
+    if (wait > 0)
+      return later(c, wait, {
         code: "too-many-tries",
         title: "Too many wrong keys",
         detail: "Too many wrong keys came from this address",
-        fix: `Try again in ${wait} s.`,
       });
-    }
     if (url.pathname === LOGIN_PATH) return logIn(c, keys, attempts);
     const said = c.req.header("authorization")?.replace(/^Bearer /, "") ?? getCookie(c, COOKIE);
-    if (said !== undefined && keys.isGood(said)) return next();
-    if (said !== undefined) attempts.failed(c.env.address ?? "");
-    return refuse(c);
+    const isGood = said !== undefined && keys.isGood(said);
+    if (said !== undefined && !isGood) attempts.failed(address);
+    // A key has its own share wherever it is used from; programs of this very computer are its owner's.
+    if (!isLoopback(address) && !requests.take(isGood ? `key ${said}` : address))
+      return later(c, AGAIN_SECONDS, {
+        code: "too-many-requests",
+        title: "Too many requests",
+        detail: `More than ${REQUESTS.perSecond} requests a second came ${isGood ? "with this key" : "from this address"}`,
+      });
+    return isGood ? next() : refuse(c);
   };
+}
+
+function newLimit(): RateLimit {
+  return new RateLimit(REQUESTS.burst, REQUESTS.perSecond);
+}
+
+function isLoopback(address: string): boolean {
+  return /^(?:::ffff:)?127\.|^::1$/.test(address);
+}
+
+/** Not now: when it may ask again is in the header and in the words. */
+function later(c: Context<ApiEnv>, seconds: number, words: Omit<ProblemWords, "fix">): Response {
+  c.header("retry-after", String(seconds));
+  return problem(c, 429, { ...words, fix: `Try again in ${seconds} s.` });
 }
 
 /**

@@ -24,7 +24,7 @@ import type {
 
 import type { SnapshotSchema } from "./session-schemas.ts";
 
-type LibraryImage = ReturnType<Appliance["library"]["list"]>[number];
+export type LibraryImage = ReturnType<Appliance["library"]["list"]>[number];
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 

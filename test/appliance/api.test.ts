@@ -5,6 +5,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { z } from "zod";
 import { CreatedSessionSchema, temporaryFolder, TestServer } from "../support/pinetboot.ts";
+import { sseFrame } from "../support/sse.ts";
 import { describeWith } from "../support/tools.ts";
 
 let folder = temporaryFolder("api");
@@ -51,6 +52,13 @@ async function expectProblem(response: Response, status: number): Promise<z.infe
   const problem = ProblemSchema.parse(await response.json());
   expect(problem.status).toBe(status);
   return problem;
+}
+
+function idsOf(list: unknown): string[] {
+  return z
+    .array(z.looseObject({ id: z.string() }))
+    .parse(list)
+    .map(({ id }) => id);
 }
 
 describe("sessions", () => {
@@ -107,6 +115,21 @@ describe("sessions", () => {
     expect(seen).toEqual(expect.arrayContaining(made.map(({ id }) => id)));
     await expectProblem(await ask("/api/sessions?limit=0"), 400);
     await Promise.all(made.map(({ id }) => ask(`/api/sessions/${id}`, { method: "DELETE" })));
+  });
+
+  test("a list that is read in pages has each of the rest once, though the last one seen is removed meanwhile", async () => {
+    const made = await Promise.all(
+      Array.from({ length: 6 }, () => server.createSession({ image: "blank", size: "8M" })),
+    );
+    const first = await ask("/api/sessions?limit=3");
+    const seen = idsOf(await first.json());
+    await Promise.all(seen.map((id) => ask(`/api/sessions/${id}`, { method: "DELETE" })));
+    const next = /^<([^>]+)>/.exec(first.headers.get("link") ?? "")?.[1] ?? "";
+    const rest = idsOf(await (await ask(next)).json());
+    expect([...seen, ...rest].toSorted()).toEqual(made.map(({ id }) => id).toSorted());
+    const problem = await expectProblem(await ask(`/api/sessions?after=${seen[2]}`), 400);
+    expect(problem.fix).toContain("Link header");
+    await Promise.all(rest.map((id) => ask(`/api/sessions/${id}`, { method: "DELETE" })));
   });
 
   test("an ephemeral one says so, and one with a time to live when it ends", async () => {
@@ -286,6 +309,21 @@ describe("events", () => {
     const resumed = await nextEvent("/api/events", () => true, { "last-event-id": String(replayed.id) });
     expect(resumed.id).toBe(replayed.id + 1);
   });
+
+  test.each(["/api/events", "/api/pis/8d3fa2c1/console"])(
+    "whoever comes to %s from where nothing is kept is told to load everything anew",
+    async (path) => {
+      for (const after of ["5", String(Number.MAX_SAFE_INTEGER)]) {
+        const response = await ask(path, { headers: { "last-event-id": after } });
+        const frame = await sseFrame(response, ({ data }) => data !== "");
+        expect(frame).toMatchObject({ event: "reload", data: `{"after":${after}}` });
+        expect(frame.id).toBeUndefined();
+      }
+      // Whoever knows nothing yet has nothing to load anew.
+      const fresh = await sseFrame(await ask("/api/events?after=0"), ({ data }) => data !== "");
+      expect(fresh.event).toBe("message");
+    },
+  );
 });
 
 const EventSchema = z.object({ id: z.number(), detail: z.string() });

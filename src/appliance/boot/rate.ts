@@ -14,7 +14,8 @@ export class RateLimit {
   readonly #perSecond: number;
   readonly #now: () => number;
 
-  constructor(burst: number, perSecond: number, now: () => number = Date.now) {
+  /** `now` gives milliseconds of a clock that nobody sets: one that is set back would lock everyone out. */
+  constructor(burst: number, perSecond: number, now: () => number = () => performance.now()) {
     this.#burst = burst;
     this.#perSecond = perSecond;
     this.#now = now;

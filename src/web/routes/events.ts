@@ -9,7 +9,9 @@ import { trafficView } from "../views.ts";
 
 const Query = z.object({
   after: z.coerce.number().int().nonnegative().optional().openapi({
-    description: "Replay what is kept after this id; 0 for all. Last-Event-ID does the same.",
+    description:
+      "Replay what is kept after this id; 0 for all. Last-Event-ID does the same. When something after it is not kept " +
+      "any more, an event named reload comes first, then all that is kept: fetch again what was known.",
   }),
 });
 const stream = { description: "The stream", content: { "text/event-stream": { schema: z.string() } } };
@@ -18,7 +20,7 @@ const events = createRoute({
   method: "get",
   path: "/events",
   summary:
-    "What happens, as server-sent events; the data is an Event. Named events besides: traffic, console",
+    "What happens, as server-sent events; the data is an Event. Named events besides: traffic, console, reload",
   request: { query: Query },
   responses: { 200: stream, ...problems(400, 503) },
 });
@@ -37,7 +39,12 @@ export function eventRoutes({ appliance }: ApiContext, streams: EventStreams) {
     .openapi(events, (c) => {
       const after = lastSeen(c, c.req.valid("query").after);
       return streams.answer(c, {
-        replay: () => (after === undefined ? [] : log.since(after).map(eventFrame)),
+        replay: () => {
+          if (after === undefined) return [];
+          return after > 0 && log.hasLost(after)
+            ? [reloadFrame(after), ...log.since().map(eventFrame)]
+            : log.since(after).map(eventFrame);
+        },
         listen: (write) => [
           log.listen((event) => write(eventFrame(event))),
           feed.listen((news) => write(newsFrame(news))),
@@ -49,7 +56,12 @@ export function eventRoutes({ appliance }: ApiContext, streams: EventStreams) {
       const key = pis.keyOf(c.req.valid("param").key);
       const after = lastSeen(c, c.req.valid("query").after);
       return streams.answer(c, {
-        replay: () => (after === undefined ? [] : consoles.since(key, after).map(lineFrame)),
+        replay: () => {
+          if (after === undefined) return [];
+          return after > 0 && consoles.hasLost(key, after)
+            ? [reloadFrame(after), ...consoles.since(key).map(lineFrame)]
+            : consoles.since(key, after).map(lineFrame);
+        },
         listen: (write) => [
           feed.listen((news) => {
             if (news.kind === "console" && news.pi === key) write(lineFrame(news));
@@ -60,6 +72,9 @@ export function eventRoutes({ appliance }: ApiContext, streams: EventStreams) {
 }
 
 const eventFrame = (event: ApplianceEvent): Frame => ({ id: event.id, data: event });
+
+/** Without an id, as all that is no event of its own. */
+const reloadFrame = (after: number): Frame => ({ event: "reload", data: { after } });
 
 const lineFrame = ({ id, at, text }: ConsoleLine): Frame => ({ id, data: { id, at, text } });
 

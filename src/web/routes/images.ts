@@ -1,11 +1,12 @@
 /** `/api/images`. */
 import { createRoute, z } from "@hono/zod-openapi";
+import { BLANK } from "../../appliance/index.ts";
 import { type ApiContext, newRouter } from "../context.ts";
 import { json } from "../documents.ts";
-import { PageQuery, pageOf } from "../pages.ts";
+import { PageQuery, pageOf, type Place } from "../pages.ts";
 import { problems } from "../problem.ts";
 import { ImageInfoSchema, ImageSchema } from "../schemas.ts";
-import { imageView } from "../views.ts";
+import { imageView, type LibraryImage } from "../views.ts";
 
 const Id = z.object({ id: z.string().min(1).max(256) });
 
@@ -36,9 +37,10 @@ const remove = createRoute({
 export function imageRoutes({ appliance }: ApiContext) {
   const { library, sessions } = appliance;
   return newRouter()
-    .openapi(list, (c) =>
-      c.json(pageOf(c, library.list(), ({ id }) => id, c.req.valid("query")).map(imageView), 200),
-    )
+    .openapi(list, (c) => {
+      const page = pageOf(c, library.list(), placeOf, c.req.valid("query"));
+      return c.json(page.map(imageView), 200);
+    })
     .openapi(info, async (c) => {
       const image = await library.info(c.req.valid("param").id);
       return c.json(
@@ -61,4 +63,9 @@ export function imageRoutes({ appliance }: ApiContext) {
       await library.remove(c.req.valid("param").id, { inUse: (id) => appliance.usersOfImage(id) });
       return c.body(null, 204);
     });
+}
+
+/** Blank is before everything. */
+function placeOf(image: LibraryImage): Place {
+  return { at: image.id === BLANK ? "" : image.importedAt, id: image.id };
 }

@@ -1,7 +1,7 @@
 /** `/api/pis`. */
 import { createRoute, z } from "@hono/zod-openapi";
 import { type ApiContext, newRouter } from "../context.ts";
-import { PageQuery, pageOf } from "../pages.ts";
+import { PageQuery, pageOf, placeAt } from "../pages.ts";
 import { assigner, PiKey } from "../pi-assignment.ts";
 import { problems } from "../problem.ts";
 import { AssignSchema, PiSchema } from "../schemas.ts";
@@ -50,9 +50,15 @@ export function piRoutes(context: ApiContext) {
   const { pis } = context.appliance;
   const assign = assigner(context);
   return newRouter()
-    .openapi(list, (c) =>
-      c.json(pageOf(c, pis.list(), ({ key }) => key, c.req.valid("query")).map(piView), 200),
-    )
+    .openapi(list, (c) => {
+      const page = pageOf(
+        c,
+        pis.list(),
+        ({ key, firstSeen }) => placeAt(firstSeen, key),
+        c.req.valid("query"),
+      );
+      return c.json(page.map(piView), 200);
+    })
     .openapi(get, (c) => c.json(piView(pis.get(c.req.valid("param").key)), 200))
     .openapi(choose, (c) => c.json(piView(assign(c.req.valid("param").key, c.req.valid("json"))), 200))
     .openapi(forget, async (c) => {

@@ -3,7 +3,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { ApplianceError, checkCustomisation, type DiskRequest } from "../../appliance/index.ts";
 import { bytesOf, msOf } from "../amounts.ts";
 import { type ApiContext, newRouter } from "../context.ts";
-import { PageQuery, pageOf } from "../pages.ts";
+import { PageQuery, pageOf, placeAt } from "../pages.ts";
 import { portalFor } from "../portal.ts";
 import { problems } from "../problem.ts";
 import { CreatedSessionSchema, SessionCreateSchema, SessionSchema } from "../schemas.ts";
@@ -101,7 +101,12 @@ export function sessionRoutes({ appliance, serving }: ApiContext) {
       return c.json(createdSessionView(appliance, session, portal(c.req.url)), 201);
     })
     .openapi(list, (c) => {
-      const page = pageOf(c, appliance.sessions.all(), ({ id }) => id, c.req.valid("query"));
+      const page = pageOf(
+        c,
+        appliance.sessions.all(),
+        ({ id, createdAt }) => placeAt(createdAt, id),
+        c.req.valid("query"),
+      );
       return c.json(
         page.map((session) => sessionView(appliance, session, portal(c.req.url))),
         200,
