@@ -3,6 +3,7 @@ import type { OpenAPIHono } from "@hono/zod-openapi";
 import { HTTPException } from "hono/http-exception";
 import { toApplianceError } from "../appliance/index.ts";
 import { type ApiContext, type ApiEnv, newRouter } from "./context.ts";
+import { describeApi, type Description } from "./description.ts";
 import { EventStreams } from "./event-stream.ts";
 import { guard, type GuardOptions } from "./guard.ts";
 import { nothingHere } from "./methods.ts";
@@ -47,6 +48,8 @@ const HEADERS = [
   ["referrer-policy", "no-referrer"],
 ] as const;
 
+const JSON_TYPE = { "content-type": "application/json" };
+
 /** Makes the API over what is open. */
 export function createApi(
   context: ApiContext,
@@ -63,19 +66,11 @@ export function createApi(
   app.use(guard(options));
   app.use(async (c, next) => (UPLOADS.test(c.req.path) ? next() : smallBody(c, next)));
   app.route("/", apiRoutes(context));
-  const description = {
-    openapi: "3.1.0",
-    info: {
-      title: "pinetboot",
-      version: context.version,
-      description: "Disks over iSCSI for Raspberry Pis and anything else, from this computer.",
-    },
-  };
-  app.doc31("/api/openapi.json", description);
-  app.route(
-    "/",
-    referenceRoutes(() => app.getOpenAPI31Document(description)),
-  );
+  let description: Description | undefined;
+  // Made when somebody asks: the routes do not change any more.
+  const describe = (): Description => (description ??= describeApi(app, context.version));
+  app.get("/api/openapi.json", (c) => c.body(JSON.stringify(describe()), 200, JSON_TYPE));
+  app.route("/", referenceRoutes(describe));
   app.route("/", metricsRoutes(context));
   app.route("/", pageRoutes());
   app.notFound(nothingHere(app.routes));

@@ -41,7 +41,7 @@ export const SessionCreateSchema = z
   .refine((body) => (body.image === undefined) !== (body.images === undefined), {
     message: "Give either image or images",
   })
-  .openapi("SessionCreate");
+  .openapi("SessionCreate", { example: { image: "blank", size: "1G" } });
 
 export const LunSchema = z.object({
   lun: z.number().int(),
@@ -178,7 +178,7 @@ export const ImportCreateSchema = z
       [path, url, upload, catalog].filter((from) => from !== undefined).length === 1,
     { message: "Give one of path, url, upload and catalog" },
   )
-  .openapi("ImportCreate");
+  .openapi("ImportCreate", { example: { path: "/home/me/debian-12.img.xz", name: "debian-12" } });
 
 export const UploadQuerySchema = z.object({
   file: z.string().min(1).max(NAME_MAX_CHARS).optional(),
@@ -281,7 +281,7 @@ export const AssignSchema = z
     }),
     customise: CustomiseSchema.optional(),
   })
-  .openapi("Assign");
+  .openapi("Assign", { example: { image: "debian-12", mode: "pivot" } });
 
 const Label = z.string().min(1).max(LABEL_MAX_CHARS);
 const Group = z.string().min(1).max(GROUP_MAX_CHARS);
@@ -293,7 +293,7 @@ export const PiChangeSchema = z
       .openapi({ description: "What it is called; null takes the name away" }),
     group: Group.nullable().optional().openapi({ description: "To do the same with many at once" }),
   })
-  .openapi("PiChange");
+  .openapi("PiChange", { example: { label: "kitchen", group: "lab" } });
 
 /** What can be done with many Pis at once; each has its own fields, all of them the same ones as for a single Pi. */
 export const PI_ACTIONS = ["assign", "reset", ...PI_ORDERS, "set", "forget"] as const;
@@ -312,7 +312,9 @@ export const PiActionSchema = z
       .optional()
       .openapi({ description: "With action forget: also while its disk is in use" }),
   })
-  .openapi("PiAction");
+  .openapi("PiAction", {
+    example: { group: "lab", action: "assign", assign: { image: "debian-12" } },
+  });
 
 export const PiResultsSchema = z
   .object({

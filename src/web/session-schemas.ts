@@ -20,7 +20,7 @@ export const SessionChangeSchema = z
     evict_after_seconds: Seconds.optional(),
     ephemeral: z.boolean().optional(),
   })
-  .openapi("SessionChange");
+  .openapi("SessionChange", { example: { quota: "8G", ttl_seconds: 86_400 } });
 
 export const SnapshotCreateSchema = z
   .object({
@@ -30,7 +30,7 @@ export const SnapshotCreateSchema = z
       .optional()
       .openapi({ description: "Also while an initiator is logged in: as after a sudden loss of power" }),
   })
-  .openapi("SnapshotCreate");
+  .openapi("SnapshotCreate", { example: { name: "before-upgrade" } });
 
 export const SnapshotSchema = z
   .object({
@@ -51,4 +51,4 @@ export const BranchSchema = z
     ttl_seconds: Seconds.optional(),
     quota: Size.optional(),
   })
-  .openapi("Branch");
+  .openapi("Branch", { example: { snapshot: "before-upgrade" } });

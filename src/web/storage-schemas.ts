@@ -17,7 +17,7 @@ const choice = {
 
 export const CommitSchema = z
   .object({ ...choice, name: z.string().min(1).max(NAME_MAX_CHARS).optional() })
-  .openapi("Commit");
+  .openapi("Commit", { example: { name: "debian-12-mine" } });
 
 export const ExportFormatSchema = z.enum(EXPORT_FORMATS).openapi({
   description: "raw is sparse; qcow2 stands alone; img.xz is raw packed by xz",
@@ -36,8 +36,8 @@ const target = {
     .openapi({ description: "Replace a file that is there, once the new one is whole" }),
 };
 
-export const ImageExportSchema = z.object(target).openapi("ImageExport");
-export const SessionExportSchema = z.object({ ...choice, ...target }).openapi("SessionExport");
+export const ImageExportSchema = z.object(target).openapi("ImageExport", { example: { path: "/home/me/disk.img" } });
+export const SessionExportSchema = z.object({ ...choice, ...target }).openapi("SessionExport", { example: { path: "/home/me/disk.qcow2", format: "qcow2" } });
 
 export const JobSchema = z
   .object({
@@ -89,7 +89,7 @@ export const StorageSchema = z
   })
   .openapi("Storage");
 
-export const GcSchema = z.object({ dry_run: z.boolean().optional() }).openapi("Gc");
+export const GcSchema = z.object({ dry_run: z.boolean().optional() }).openapi("Gc", { example: { dry_run: true } });
 
 export const CollectedSchema = z
   .object({

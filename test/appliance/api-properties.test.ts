@@ -8,18 +8,12 @@ import fc from "fast-check";
 import { z } from "zod";
 import { temporaryFolder, TestServer } from "../support/pinetboot.ts";
 
-/** Per operation: enough to reach each branch of its schema, in a second or so each. */
-const RUNS = process.env["PINETBOOT_LONG"] === undefined ? 25 : 400;
+/** Per operation: enough to reach each branch of its schema, in a moment each. */
+const RUNS = process.env["PINETBOOT_LONG"] === undefined ? 60 : 1000;
 const TEST_MS = 120_000;
-/** What takes seconds by itself, would fetch from the internet, or never ends: each has its own tests. */
-const LEFT_OUT = new Set([
-  "get /api/doctor",
-  "get /api/catalog",
-  "get /api/events",
-  "get /api/pis/{key}/console",
-]);
-/** Statuses that any request may be answered with, before an operation has seen it. */
-const ALWAYS = new Set([400, 404, 413]);
+const METHODS = ["get", "put", "post", "delete", "patch"] as const;
+/** What says that the server lacks something, rather than that it failed. */
+const LACKS = new Set([503, 504, 507]);
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
@@ -49,25 +43,40 @@ interface Operation {
   readonly path: string;
   readonly parameters: readonly { readonly name: string; readonly in: string; readonly schema: Schema }[];
   readonly body: Schema | undefined;
-  readonly responses: Readonly<Record<string, { content?: Record<string, { schema?: Schema }> }>>;
+  readonly example: Json | undefined;
+  readonly responses: Readonly<Record<string, Answer>>;
+}
+
+interface Answer {
+  readonly $ref?: string;
+  readonly content?: Readonly<Record<string, { readonly schema?: Schema }>>;
 }
 
 const DocumentSchema = z.object({
-  components: z.object({ schemas: z.record(z.string(), z.unknown()) }),
+  components: z.object({
+    schemas: z.record(z.string(), z.unknown()),
+    responses: z.record(z.string(), z.unknown()),
+  }),
   paths: z.record(z.string(), z.record(z.string(), z.unknown())),
 });
 const OperationSchema = z.object({
   parameters: z.array(z.object({ name: z.string(), in: z.string(), schema: z.unknown() })).optional(),
-  requestBody: z.object({ content: z.record(z.string(), z.object({ schema: z.unknown() })) }).optional(),
+  requestBody: z
+    .object({ content: z.record(z.string(), z.object({ schema: z.unknown(), example: z.unknown().optional() })) })
+    .optional(),
   responses: z.record(
     z.string(),
-    z.object({ content: z.record(z.string(), z.object({ schema: z.unknown().optional() })).optional() }),
+    z.object({
+      $ref: z.string().optional(),
+      content: z.record(z.string(), z.object({ schema: z.unknown().optional() })).optional(),
+    }),
   ),
 });
 
 const folder = temporaryFolder("api-properties");
 let server: TestServer;
 let schemas: Readonly<Record<string, Schema>>;
+let answers: Readonly<Record<string, Answer>>;
 let operations: readonly Operation[];
 /** Names that there are, so that a request meets something. */
 let things: string[];
@@ -92,6 +101,8 @@ beforeAll(async () => {
   // What a test reads of a schema it reads with care: each field may be absent.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   schemas = document.components.schemas as Record<string, Schema>;
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  answers = document.components.responses as Record<string, Answer>;
   operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, described]) => {
       const { parameters, requestBody, responses } = OperationSchema.parse(described);
@@ -102,6 +113,7 @@ beforeAll(async () => {
         path,
         parameters: parameters ?? [],
         body: requestBody?.content["application/json"]?.schema,
+        example: requestBody?.content["application/json"]?.example,
         responses,
       } as Operation;
     }),
@@ -261,19 +273,24 @@ interface Sent {
   readonly headers: Record<string, string>;
 }
 
-/** Requests of an operation; `body` is how its document comes about. */
-function requests(operation: Operation, body: (schema: Schema) => fc.Arbitrary<Json>): fc.Arbitrary<Sent> {
+/** Whether values are of the schema or something else in its place. */
+type Kind = "allows" | "does not allow";
+
+/** Requests of an operation. What goes into a path is a word either way. */
+function requests(operation: Operation, kind: Kind): fc.Arbitrary<Sent> {
+  const valueOf = (schema: Schema): fc.Arbitrary<Json> =>
+    kind === "allows" ? allowed(schema) : fc.oneof(allowed(schema), wrong(schema));
   const parameters = fc.record(
     Object.fromEntries(
       operation.parameters.map(({ name, in: place, schema }) => [
         `${place} ${name}`,
         place === "path"
           ? fc.oneof(fc.constantFrom(...things), fc.string({ minLength: 1, maxLength: 30 }))
-          : fc.option(allowed(schema), { nil: undefined }),
+          : fc.option(valueOf(schema), { nil: undefined }),
       ]),
     ),
   );
-  const document = operation.body ? body(operation.body) : fc.constant(undefined);
+  const document = operation.body ? valueOf(operation.body) : fc.constant(undefined);
   return fc.tuple(parameters, document).map(([values, json]) => {
     const of = (place: string): [string, string][] =>
       Object.entries(values).flatMap(([key, value]) =>
@@ -302,41 +319,114 @@ function wordOf(value: Json): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-async function expectDeclared(operation: Operation, { url, body, headers }: Sent): Promise<void> {
+/** A body as it goes over the wire: a document, or what is none. */
+interface Raw {
+  readonly text: string | undefined;
+  readonly type: string | undefined;
+}
+
+const rawOf = (body: Json | undefined): Raw =>
+  body === undefined
+    ? { text: undefined, type: undefined }
+    : { text: JSON.stringify(body), type: "application/json" };
+
+async function expectDeclared(operation: Operation, { url, body, headers }: Sent, raw = rawOf(body)): Promise<number> {
   const response = await fetch(`${server.ready.http}${url}`, {
     method: operation.method.toUpperCase(),
-    headers: { ...headers, ...(body !== undefined && { "content-type": "application/json" }) },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
+    headers: { ...headers, ...(raw.type !== undefined && { "content-type": raw.type }) },
+    ...(raw.text !== undefined && { body: raw.text }),
   });
-  const declared = operation.responses[String(response.status)];
-  const text = await response.text();
-  const where = `${operation.name} ${url} ${JSON.stringify(body)} -> ${response.status} ${text.slice(0, 300)}`;
-  if (response.status >= 500 && response.status !== 507 && response.status !== 504) throw new Error(where);
-  if (!declared && !ALWAYS.has(response.status)) throw new Error(`not declared: ${where}`);
+  const { status } = response;
   const type = response.headers.get("content-type")?.split(";")[0] ?? "";
-  if (type === "application/problem+json") {
-    const problems = misfits(JSON.parse(text), { $ref: "#/components/schemas/Problem" });
-    if (problems.length > 0 || response.status < 400) throw new Error(`${problems.join("; ")}: ${where}`);
-    return;
-  }
-  if (response.status >= 400) throw new Error(`no problem document: ${where}`);
-  const schema = declared?.content?.[type]?.schema;
-  if (type !== "application/json" || !schema) return;
-  const problems = misfits(JSON.parse(text), schema);
-  if (problems.length > 0) throw new Error(`${problems.join("; ")}: ${where}`);
+  const text = type === "text/event-stream" ? await firstChunk(response) : await response.text();
+  const where = `${operation.name} ${url} ${raw.text} -> ${status} ${text.slice(0, 300)}`;
+  const answer = operation.responses[String(status)];
+  const declared = answer?.$ref === undefined ? answer : answers[answer.$ref.split("/").at(-1) ?? ""];
+  if (!declared) throw new Error(`not declared: ${where}`);
+  if (status >= 500 && !LACKS.has(status)) throw new Error(where);
+  if (text !== "" && !declared.content?.[type]) throw new Error(`of an undeclared type ${type}: ${where}`);
+  if (status >= 400 && type !== "application/problem+json") throw new Error(`no problem document: ${where}`);
+  if (!type.endsWith("json")) return status;
+  const misfit = misfits(JSON.parse(text), declared.content?.[type]?.schema ?? {});
+  if (misfit.length > 0) throw new Error(`${misfit.join("; ")}: ${where}`);
+  return status;
+}
+
+/** Of a stream that never ends. */
+async function firstChunk(response: Response): Promise<string> {
+  for await (const chunk of response.body ?? []) return new TextDecoder().decode(chunk);
+  return "";
 }
 
 test.each(["allows", "does not allow"] as const)(
-  "whatever the description %s, each answer is one that it declares",
-  async (what) => {
-    const body = what === "allows" ? allowed : wrong;
+  "whatever the description %s, each answer is one that it declares, and what it does not allow is refused",
+  async (kind) => {
     expect(operations.length).toBeGreaterThan(50);
-    for (const operation of operations.filter(({ name }) => !LEFT_OUT.has(name)))
+    for (const operation of operations)
       await fc.assert(
-        fc.asyncProperty(requests(operation, body), (sent) => expectDeclared(operation, sent)),
+        fc.asyncProperty(requests(operation, kind), async (sent) => {
+          const status = await expectDeclared(operation, sent);
+          if (sent.body === undefined || !operation.body || status >= 400) return;
+          // A field that nobody described is nobody's harm.
+          const misfit = misfits(sent.body, operation.body).filter((word) => !word.endsWith("is not described"));
+          if (misfit.length > 0) throw new Error(`${misfit.join("; ")}: it was taken, with ${status}`);
+        }),
         { numRuns: operation.body || operation.parameters.length > 0 ? RUNS : 1, endOnFailure: true },
       );
     expect((await fetch(`${server.ready.http}/api/health`)).status).toBe(200);
   },
   TEST_MS,
 );
+
+test("a body that is no document is refused by every operation that takes one", async () => {
+  const none: readonly (readonly [Raw, number])[] = [
+    [{ text: "{", type: "application/json" }, 400],
+    [{ text: "", type: "application/json" }, 400],
+    [{ text: "[]", type: "application/json" }, 400],
+    [{ text: '"x"', type: "application/json" }, 400],
+    [{ text: "null", type: "application/json" }, 400],
+    [{ text: "{}", type: "text/plain" }, 415],
+    [{ text: "a=b", type: "application/x-www-form-urlencoded" }, 415],
+    [{ text: `{"x":"${"x".repeat(2 ** 20)}"}`, type: "application/json" }, 413],
+  ];
+  const takers = operations.filter(({ body }) => body !== undefined);
+  expect(takers.length).toBeGreaterThan(15);
+  for (const operation of takers)
+    for (const [raw, status] of none) {
+      const sent = { url: operation.path.replaceAll(/\{\w+\}/g, "8d3fa2c1"), body: undefined, headers: {} };
+      expect(`${operation.name} ${raw.text?.slice(0, 20)} ${await expectDeclared(operation, sent, raw)}`).toBe(
+        `${operation.name} ${raw.text?.slice(0, 20)} ${status}`,
+      );
+    }
+});
+
+test("the example of every operation is one that the operation understands", async () => {
+  for (const operation of operations) {
+    const { example, body } = operation;
+    expect(`${operation.name} ${example !== undefined}`).toBe(`${operation.name} ${body !== undefined}`);
+    if (example === undefined || !body) continue;
+    expect(misfits(example, body)).toEqual([]);
+    const response = await fetch(`${server.ready.http}${operation.path.replaceAll(/\{\w+\}/g, "8d3fa2c1")}`, {
+      method: operation.method.toUpperCase(),
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(example),
+    });
+    const answer = await response.text();
+    expect(`${operation.name} ${answer}`).not.toContain("The request is not understood");
+  }
+});
+
+test("what is described for no address is refused there, with what it takes instead", async () => {
+  const paths = Map.groupBy(operations, ({ path }) => path);
+  for (const [path, here] of paths)
+    for (const method of METHODS.filter((each) => !here.some((operation) => operation.method === each))) {
+      const url = `${server.ready.http}${path.replaceAll(/\{\w+\}/g, "8d3fa2c1")}`;
+      const response = await fetch(url, { method: method.toUpperCase() });
+      const allow = response.headers.get("allow")?.split(", ") ?? [];
+      // Another address may have the same form: /api/images/upload is one of /api/images/{id}.
+      if (response.status !== 405) expect(`${method} ${path}`).toMatch(/\/(?:upload|link|actions)$/);
+      else expect(allow).toEqual(expect.arrayContaining(here.map((operation) => operation.method.toUpperCase())));
+      const problem = await response.text();
+      if (response.status >= 400) expect(misfits(JSON.parse(problem), { $ref: "#/components/schemas/Problem" })).toEqual([]);
+    }
+});

@@ -24,7 +24,7 @@ const show = createRoute({
   },
   responses: {
     200: { description: "The catalog", content: { "application/json": { schema: CatalogSchema } } },
-    ...problems(400, 404, 504),
+    ...problems(404, 504),
   },
 });
 

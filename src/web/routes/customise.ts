@@ -31,7 +31,7 @@ function routesOf({ path, of, params }: (typeof OWNERS)["session"] | (typeof OWN
       path,
       summary: `What ${of} is to be like at its first start`,
       request: { params },
-      responses: { 200: settings, ...problems(400, 404) },
+      responses: { 200: settings, ...problems(404) },
     }),
     put: createRoute({
       method: "put",
@@ -41,14 +41,14 @@ function routesOf({ path, of, params }: (typeof OWNERS)["session"] | (typeof OWN
         params,
         body: { required: true, content: { "application/json": { schema: CustomiseSchema } } },
       },
-      responses: { 200: settings, ...problems(400, 404) },
+      responses: { 200: settings, ...problems(404) },
     }),
     remove: createRoute({
       method: "delete",
       path,
       summary: `Take back what ${of} is to be like`,
       request: { params },
-      responses: { 204: { description: "Nothing is customised any more" }, ...problems(400, 404) },
+      responses: { 204: { description: "Nothing is customised any more" }, ...problems(404) },
     }),
   };
 }

@@ -22,7 +22,7 @@ const responses = {
   200: { description: "The disk", content: anyBytes },
   206: { description: "The part of it that Range asks for", content: anyBytes },
   304: { description: "It is what If-None-Match says" },
-  ...problems(400, 404, 409, 416),
+  ...problems(404, 409, 416),
 };
 
 const image = createRoute({

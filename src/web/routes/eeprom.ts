@@ -47,7 +47,7 @@ const OfferSchema = z
       description: "The firmware sends its log over the network, and it shows among the Pi's events",
     }),
   })
-  .openapi("EepromOffer");
+  .openapi("EepromOffer", { example: { boot_order: "0xf21" } });
 
 const Key = z.object({ key: z.string().min(1).max(64) });
 const one = { description: "The Pi's EEPROM", content: { "application/json": { schema: EepromSchema } } };
@@ -57,7 +57,7 @@ const get = createRoute({
   path: "/pis/{key}/eeprom",
   summary: "What is known of a Pi's bootloader, and the update that is offered to it",
   request: { params: Key },
-  responses: { 200: one, ...problems(400, 404) },
+  responses: { 200: one, ...problems(404) },
 });
 
 const offer = createRoute({
@@ -68,7 +68,7 @@ const offer = createRoute({
     params: Key,
     body: { required: true, content: { "application/json": { schema: OfferSchema } } },
   },
-  responses: { 200: one, ...problems(400, 404) },
+  responses: { 200: one, ...problems(404) },
 });
 
 const cancel = createRoute({
@@ -76,7 +76,7 @@ const cancel = createRoute({
   path: "/pis/{key}/eeprom",
   summary: "Take the offer back; refused when the Pi has fetched it already",
   request: { params: Key },
-  responses: { 204: { description: "It is taken back" }, ...problems(400, 404, 409) },
+  responses: { 204: { description: "It is taken back" }, ...problems(404, 409) },
 });
 
 export function eepromRoutes({ appliance: { eeprom } }: ApiContext) {

@@ -22,7 +22,7 @@ const events = createRoute({
   summary:
     "What happens, as server-sent events; the data is an Event. Named events besides: traffic, console, reload",
   request: { query: Query },
-  responses: { 200: stream, ...problems(400, 503) },
+  responses: { 200: stream, ...problems(503) },
 });
 
 const console = createRoute({
@@ -30,7 +30,7 @@ const console = createRoute({
   path: "/pis/{key}/console",
   summary: "What a Pi says on its console, as server-sent events; the data is {id, at, text}, one line each",
   request: { params: PiKey, query: Query },
-  responses: { 200: stream, ...problems(400, 503) },
+  responses: { 200: stream, ...problems(503) },
 });
 
 export function eventRoutes({ appliance }: ApiContext, streams: EventStreams) {

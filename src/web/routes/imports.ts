@@ -25,7 +25,7 @@ const start = createRoute({
   request: { body: { required: true, content: { "application/json": { schema: ImportCreateSchema } } } },
   responses: {
     202: json("It has begun; follow it at /api/imports/{id}", ImportSchema),
-    ...problems(400, 403, 409),
+    ...problems(403, 409),
   },
 });
 
@@ -70,7 +70,7 @@ const data = createRoute({
   },
   responses: {
     200: json("They were taken; the import may still be at work", ImportSchema),
-    ...problems(400, 404, 409, 507),
+    ...problems(404, 409, 507),
   },
 });
 
@@ -83,7 +83,7 @@ const uploadRoute = (method: "post" | "put") =>
     responses: {
       201: json("The image", ImageSchema),
       200: json("The image, which the library had before", ImageSchema),
-      ...problems(400, 409, 507),
+      ...problems(409, 507),
     },
   });
 

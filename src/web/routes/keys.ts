@@ -19,7 +19,7 @@ const create = createRoute({
       content: { "application/json": { schema: z.object({ name: z.string().min(1).max(NAME_MAX_CHARS) }) } },
     },
   },
-  responses: { 201: json("The key; it is shown this once", CreatedKeySchema), ...problems(400) },
+  responses: { 201: json("The key; it is shown this once", CreatedKeySchema) },
 });
 
 const list = createRoute({

@@ -13,7 +13,7 @@ const change = createRoute({
   path: "/pis/{key}",
   summary: "Give a Pi a name, put it into a group; it need not have been seen yet",
   request: { params: PiKey, body: body(PiChangeSchema) },
-  responses: { 200: json("The Pi", PiSchema), ...problems(400, 409) },
+  responses: { 200: json("The Pi", PiSchema), ...problems(409) },
 });
 
 const reset = createRoute({
@@ -21,12 +21,12 @@ const reset = createRoute({
   path: "/pis/{key}/reset",
   summary: "Throw away what a Pi wrote; refused while it runs",
   request: { params: PiKey },
-  responses: { 200: json("The Pi", PiSchema), ...problems(400, 404, 409, 507) },
+  responses: { 200: json("The Pi", PiSchema), ...problems(404, 409, 507) },
 });
 
 const told = {
   request: { params: PiKey },
-  responses: { 200: json("It was told, or will be", PiToldSchema), ...problems(400, 404, 409) },
+  responses: { 200: json("It was told, or will be", PiToldSchema), ...problems(404, 409) },
 } as const;
 
 const reboot = createRoute({
@@ -48,7 +48,7 @@ const actions = createRoute({
   path: "/pis/actions",
   summary: "Do the same with several Pis, a group, or all; one that fails does not keep it from the others",
   request: { body: body(PiActionSchema) },
-  responses: { 200: json("What came of it, Pi by Pi", PiResultsSchema), ...problems(400, 404) },
+  responses: { 200: json("What came of it, Pi by Pi", PiResultsSchema), ...problems(404) },
 });
 
 export function piActionRoutes(context: ApiContext) {

@@ -24,7 +24,7 @@ const get = createRoute({
   path: "/pis/{key}",
   summary: "One Pi",
   request: { params: PiKey },
-  responses: { 200: onePi, ...problems(400, 404) },
+  responses: { 200: onePi, ...problems(404) },
 });
 
 const choose = createRoute({
@@ -35,7 +35,7 @@ const choose = createRoute({
     params: PiKey,
     body: { required: true, content: { "application/json": { schema: AssignSchema } } },
   },
-  responses: { 200: onePi, ...problems(400, 404) },
+  responses: { 200: onePi, ...problems(404) },
 });
 
 const forget = createRoute({
@@ -43,7 +43,7 @@ const forget = createRoute({
   path: "/pis/{key}",
   summary: "Forget a Pi and remove its sessions; refused while its disk is in use, unless forced",
   request: { params: PiKey, query: z.object({ force: z.enum(["true", "false"]).optional() }) },
-  responses: { 204: { description: "It is forgotten" }, ...problems(400, 404, 409) },
+  responses: { 204: { description: "It is forgotten" }, ...problems(404, 409) },
 });
 
 export function piRoutes(context: ApiContext) {

@@ -1,37 +1,9 @@
 /** `/api`: the reference for people, made of the same description that programs read at `/api/openapi.json`. */
-import { z } from "@hono/zod-openapi";
 import { Hono } from "hono";
 import { html } from "hono/html";
 import type { ApiEnv } from "../context.ts";
-
-const SchemaRef = z.looseObject({ $ref: z.string().optional() });
-const ContentSchema = z.record(z.string(), z.object({ schema: z.unknown().optional() }));
-const OperationSchema = z.object({
-  summary: z.string().default(""),
-  parameters: z
-    .array(
-      z.object({
-        name: z.string(),
-        in: z.string(),
-        required: z.boolean().default(false),
-        description: z.string().optional(),
-        schema: z.looseObject({ description: z.string().optional() }).optional(),
-      }),
-    )
-    .default([]),
-  requestBody: z.object({ content: ContentSchema }).optional(),
-  responses: z.record(
-    z.string(),
-    z.object({ description: z.string().default(""), content: ContentSchema.optional() }),
-  ),
-});
-const DocumentSchema = z.object({
-  info: z.object({ title: z.string(), version: z.string(), description: z.string().default("") }),
-  paths: z.record(z.string(), z.record(z.string(), OperationSchema)),
-  components: z.object({ schemas: z.record(z.string(), z.unknown()) }),
-});
-
-type Operation = z.infer<typeof OperationSchema>;
+import { COMMON_ANSWERS, type Description, type Operation } from "../description.ts";
+import { exampleAddress, type Schema } from "../examples.ts";
 
 const STYLE = `:root{color-scheme:light dark}
 body{font:15px/1.5 system-ui,sans-serif;max-width:64rem;margin:0 auto;padding:1rem;
@@ -52,15 +24,15 @@ summary{cursor:pointer}
 `;
 
 /** The page and its style; `describe` gives the description. It has no script, and asks nobody else. */
-export function referenceRoutes(describe: () => unknown): Hono<ApiEnv> {
+export function referenceRoutes(describe: () => Description): Hono<ApiEnv> {
   const app = new Hono<ApiEnv>();
   app.get("/api/reference.css", (c) => c.body(STYLE, 200, { "content-type": "text/css; charset=utf-8" }));
   for (const path of ["/api", "/api/"])
-    app.get(path, (c) => c.html(pageOf(DocumentSchema.parse(describe()))));
+    app.get(path, (c) => c.html(pageOf(describe())));
   return app;
 }
 
-function pageOf({ info, paths, components }: z.infer<typeof DocumentSchema>) {
+function pageOf({ info, paths, components }: Description) {
   const operations = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({
       id: `${method}-${path.replaceAll(/\W+/g, "-")}`,
@@ -103,6 +75,7 @@ curl -X POST -H 'content-type: application/json' -d '{"image":"blank","size":"1G
               )}
             </ul>
           </nav>
+          ${commonAnswers()}
           ${operations.map(
             ({ id, method, path, operation }) =>
               html`<section id="${id}">
@@ -111,6 +84,7 @@ curl -X POST -H 'content-type: application/json' -d '{"image":"blank","size":"1G
                 </h2>
                 <p>${operation.summary}</p>
                 ${parametersOf(operation)}${bodyOf(operation)}${answersOf(operation)}
+                ${exampleOf(method, path, operation)}
               </section>`,
           )}
           <section id="schemas">
@@ -126,6 +100,58 @@ curl -X POST -H 'content-type: application/json' -d '{"image":"blank","size":"1G
         </main>
       </body>
     </html>`;
+}
+
+function commonAnswers() {
+  return html`<section id="common">
+    <h2>What any of them may answer besides</h2>
+    <div class="wide">
+      <table>
+        ${COMMON_ANSWERS.map(
+          ({ status, words }) =>
+            html`<tr>
+              <th scope="row">${status}</th>
+              <td>${words}</td>
+            </tr>`,
+        )}
+      </table>
+    </div>
+  </section>`;
+}
+
+/** What is typed at a terminal, and what comes back. */
+function exampleOf(method: string, path: string, operation: Operation) {
+  const answer = Object.values(operation.responses).find(({ content }) => content?.["application/json"]);
+  const document = answer?.content?.["application/json"]?.example;
+  return html`<h3>Example</h3>
+    <pre tabindex="0">${curlOf(method, path, operation)}</pre>
+    ${
+      document === undefined
+        ? ""
+        : html`<details>
+            <summary>Its answer</summary>
+            <pre tabindex="0">${JSON.stringify(document, null, 2)}</pre>
+          </details>`
+    }`;
+}
+
+const SERVER = "http://127.0.0.1:8080";
+
+function curlOf(method: string, path: string, { requestBody, responses }: Operation): string {
+  const content = requestBody?.content ?? {};
+  const answers = Object.values(responses).flatMap((response) => Object.keys(response.content ?? {}));
+  const words = [
+    "curl",
+    ...(answers.includes("text/event-stream") ? ["-N"] : []),
+    ...(answers.includes("application/octet-stream") ? ["-o disk.img"] : []),
+    ...(method === "get" ? [] : [`-X ${method.toUpperCase()}`]),
+    ...(content["application/json"]
+      ? [`-H 'content-type: application/json' -d '${JSON.stringify(content["application/json"].example)}'`]
+      : []),
+    ...(content["application/octet-stream"] ? ["--data-binary @disk.img.xz"] : []),
+    SERVER + exampleAddress(path),
+  ];
+  return words.join(" ");
 }
 
 function parametersOf({ parameters }: Operation) {
@@ -154,7 +180,9 @@ function bodyOf({ requestBody }: Operation) {
 function answersOf({ responses }: Operation) {
   return html`<h3>Answers</h3>
     <table>
-      ${Object.entries(responses).map(
+      ${Object.entries(responses)
+        .filter(([, { $ref }]) => $ref === undefined)
+        .map(
         ([status, { description, content }]) =>
           html`<tr>
             <th scope="row">${status}</th>
@@ -166,16 +194,14 @@ function answersOf({ responses }: Operation) {
 }
 
 /** A link to the document's schema, or the schema itself where it has no name. */
-function linkOf(schema: unknown) {
-  const name = refName(schema);
+function linkOf(schema: Schema | undefined) {
+  const name = nameOf(schema);
   if (name !== undefined) return html`<a href="#schema-${name}">${name}</a>`;
-  const items = z.looseObject({ items: z.unknown() }).safeParse(schema);
-  const item = items.success ? refName(items.data.items) : undefined;
+  const item = nameOf(schema?.items);
   if (item !== undefined) return html`list of <a href="#schema-${item}">${item}</a>`;
   return schema === undefined ? "" : html`<code>${JSON.stringify(schema)}</code>`;
 }
 
-function refName(schema: unknown): string | undefined {
-  const parsed = SchemaRef.safeParse(schema);
-  return parsed.success ? parsed.data.$ref?.split("/").at(-1) : undefined;
+function nameOf(schema: Schema | undefined): string | undefined {
+  return schema?.$ref?.split("/").at(-1);
 }

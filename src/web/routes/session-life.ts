@@ -23,7 +23,7 @@ const change = createRoute({
   path: "/sessions/{id}",
   summary: "Change quota and times; a quota counts at once, also while it is logged in",
   request: { params: Id, body: body(SessionChangeSchema) },
-  responses: { 200: json("The session", SessionSchema), ...problems(400, 404) },
+  responses: { 200: json("The session", SessionSchema), ...problems(404) },
 });
 
 const reset = createRoute({
@@ -55,7 +55,7 @@ const snapshot = createRoute({
   path: "/sessions/{id}/snapshots",
   summary: "Give a name to what the disks hold now",
   request: { params: Id, body: body(SnapshotCreateSchema) },
-  responses: { 201: json("The snapshot", SnapshotSchema), ...problems(400, 404, 409, 507) },
+  responses: { 201: json("The snapshot", SnapshotSchema), ...problems(404, 409, 507) },
 });
 
 const removeSnapshot = createRoute({
@@ -71,7 +71,7 @@ const restore = createRoute({
   path: "/sessions/{id}/restore",
   summary: "Take the disks back to a snapshot; what was written since goes",
   request: { params: Id, body: body(RestoreSchema) },
-  responses: { 200: json("The session", SessionSchema), ...problems(400, 404, 409, 507) },
+  responses: { 200: json("The session", SessionSchema), ...problems(404, 409, 507) },
 });
 
 const branch = createRoute({
@@ -81,7 +81,7 @@ const branch = createRoute({
   request: { params: Id, body: body(BranchSchema) },
   responses: {
     201: json("The new session; its secret is shown this once", CreatedSessionSchema),
-    ...problems(400, 404, 409, 507),
+    ...problems(404, 409, 507),
   },
 });
 

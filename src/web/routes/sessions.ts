@@ -34,7 +34,7 @@ const create = createRoute({
       description: "The session; its secret is shown this once",
       content: { "application/json": { schema: CreatedSessionSchema } },
     },
-    ...problems(400, 404, 507),
+    ...problems(404, 507),
   },
 });
 

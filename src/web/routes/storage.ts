@@ -25,7 +25,7 @@ const commit = createRoute({
   path: "/sessions/{id}/commit",
   summary: "Make an image of a session's disk; refused while it is logged in, unless a snapshot is named",
   request: { params: Id, body: body(CommitSchema) },
-  responses: { 202: json(begun, JobSchema), ...problems(400, 404, 409) },
+  responses: { 202: json(begun, JobSchema), ...problems(404, 409) },
 });
 
 const exportSession = createRoute({
@@ -33,7 +33,7 @@ const exportSession = createRoute({
   path: "/sessions/{id}/export",
   summary: "Write a session's disk to a file of the server's computer; by the server's socket alone",
   request: { params: Id, body: body(SessionExportSchema) },
-  responses: { 202: json(begun, JobSchema), ...problems(400, 403, 404, 409) },
+  responses: { 202: json(begun, JobSchema), ...problems(403, 404, 409) },
 });
 
 const exportImage = createRoute({
@@ -41,7 +41,7 @@ const exportImage = createRoute({
   path: "/images/{id}/export",
   summary: "Write an image to a file of the server's computer; by the server's socket alone",
   request: { params: Id, body: body(ImageExportSchema) },
-  responses: { 202: json(begun, JobSchema), ...problems(400, 403, 404, 409) },
+  responses: { 202: json(begun, JobSchema), ...problems(403, 404, 409) },
 });
 
 const jobs = createRoute({
@@ -87,7 +87,7 @@ const gc = createRoute({
   path: "/storage/gc",
   summary: "Remove what no session, layer or Pi needs: lost files, images without a name",
   request: { body: body(GcSchema) },
-  responses: { 200: json("What went, or would go", CollectedSchema), ...problems(400) },
+  responses: { 200: json("What went, or would go", CollectedSchema) },
 });
 
 export function storageRoutes({ appliance }: ApiContext) {
