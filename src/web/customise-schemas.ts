@@ -33,7 +33,9 @@ export const CustomiseSchema = z
     keyboard: Word.optional().openapi({ example: "de" }),
     timezone: Word.optional().openapi({ example: "Europe/Berlin" }),
   })
-  .openapi("Customise", { example: { hostname: "kitchen-pi", user: "me", ssh: true, timezone: "Europe/Berlin" } });
+  .openapi("Customise", {
+    example: { hostname: "kitchen-pi", user: "me", ssh: true, timezone: "Europe/Berlin" },
+  });
 
 export const CustomisedSchema = z
   .object({

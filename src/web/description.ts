@@ -42,13 +42,28 @@ export type Operation = z.infer<typeof OperationSchema>;
 
 /** What is answered whatever is asked, or whatever is asked with such a request; before an operation has seen it. */
 export const COMMON_ANSWERS = [
-  { status: "400", name: "NotUnderstood", when: "asks", words: "The request is not what the operation takes" },
-  { status: "401", name: "KeyNeeded", when: "always", words: "The server is open to the network, and wants a key" },
+  {
+    status: "400",
+    name: "NotUnderstood",
+    when: "asks",
+    words: "The request is not what the operation takes",
+  },
+  {
+    status: "401",
+    name: "KeyNeeded",
+    when: "always",
+    words: "The server is open to the network, and wants a key",
+  },
   { status: "403", name: "OtherSite", when: "always", words: "A page of another site asked" },
   { status: "413", name: "TooLarge", when: "document", words: "A document of more than a mebibyte" },
   { status: "415", name: "NoJson", when: "document", words: "The body is not said to be application/json" },
   { status: "421", name: "WrongHost", when: "always", words: "The name in the address is not this server's" },
-  { status: "429", name: "TooMany", when: "always", words: "Too much, or too many wrong keys: Retry-After says when" },
+  {
+    status: "429",
+    name: "TooMany",
+    when: "always",
+    words: "Too much, or too many wrong keys: Retry-After says when",
+  },
   { status: "500", name: "Failed", when: "always", words: "The server failed, which is its fault" },
 ] as const satisfies readonly {
   status: string;

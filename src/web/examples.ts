@@ -83,21 +83,21 @@ export function exampleOf(schema: Schema, schemas: Schemas, field = ""): Json {
   if (schema.const !== undefined) return schema.const;
   if (schema.allOf) return Object.assign({}, ...schema.allOf.map((part) => exampleOf(part, schemas, field)));
   if (schema.anyOf) {
-    const [first] = schema.anyOf.filter(({ type }) => type !== "null");
+    const first = schema.anyOf.find(({ type }) => type !== "null");
     return first ? exampleOf(first, schemas, field) : null;
   }
-  const types = [schema.type ?? []].flat();
+  const types = new Set([schema.type ?? []].flat());
   const hint = FIELDS.find(([pattern]) => pattern.test(field))?.[1];
   if (schema.enum) return hint !== undefined && schema.enum.includes(hint) ? hint : (schema.enum[0] ?? null);
-  if (hint !== undefined && types.includes(typeOf(hint))) return hint;
-  if (types.includes("object") || schema.properties)
+  if (hint !== undefined && types.has(typeOf(hint))) return hint;
+  if (types.has("object") || schema.properties)
     return Object.fromEntries(
       Object.entries(schema.properties ?? {}).map(([name, part]) => [name, exampleOf(part, schemas, name)]),
     );
-  if (types.includes("array")) return schema.items ? [exampleOf(schema.items, schemas, field)] : [];
-  if (types.includes("null")) return null;
-  if (types.includes("boolean")) return false;
-  if (types.includes("integer") || types.includes("number")) return 1;
+  if (types.has("array")) return schema.items ? [exampleOf(schema.items, schemas, field)] : [];
+  if (types.has("null")) return null;
+  if (types.has("boolean")) return false;
+  if (types.has("integer") || types.has("number")) return 1;
   if (field === "id") return SESSION;
   return field === "" ? "..." : field.replaceAll("_", " ");
 }

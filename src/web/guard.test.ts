@@ -16,7 +16,10 @@ function listener() {
   app.get("/", (c) => c.text("in"));
   const ask = async (address: string, key?: string): Promise<Response> =>
     app.fetch(
-      new Request("http://localhost/", key === undefined ? {} : { headers: { authorization: `Bearer ${key}` } }),
+      new Request(
+        "http://localhost/",
+        key === undefined ? {} : { headers: { authorization: `Bearer ${key}` } },
+      ),
       { via: "tcp", address },
     );
   const statuses = async (count: number, address: string, key?: string): Promise<number[]> =>
@@ -33,7 +36,11 @@ test("a key that asks too much waits, from whatever address, while other keys ar
   const refused = await ask("10.0.0.6", one);
   expect(refused.headers.get("retry-after")).toBe("1");
   expect(refused.headers.get("content-type")).toBe("application/problem+json");
-  expect(await refused.json()).toMatchObject({ status: 429, code: "too-many-requests", fix: "Try again in 1 s." });
+  expect(await refused.json()).toMatchObject({
+    status: 429,
+    code: "too-many-requests",
+    fix: "Try again in 1 s.",
+  });
   wait(1000);
   expect(await statuses(2, "10.0.0.6", one)).toEqual([200, 429]);
 });

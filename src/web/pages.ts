@@ -16,11 +16,16 @@ export const PageQuery = z.object({
     .max(LIMIT_MAX)
     .optional()
     .openapi({ description: "At most so many; without it, all" }),
-  after: z.string().min(1).max(256).optional().openapi({
-    description:
-      "Begin behind the one of this id. The Link header of an answer has the place filled in, which stays good when " +
-      "that one is removed meanwhile",
-  }),
+  after: z
+    .string()
+    .min(1)
+    .max(256)
+    .optional()
+    .openapi({
+      description:
+        "Begin behind the one of this id. The Link header of an answer has the place filled in, which stays good when " +
+        "that one is removed meanwhile",
+    }),
 });
 
 /** Where something stands in its list: by its time, and among those of the same time by its id. */

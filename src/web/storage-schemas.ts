@@ -36,8 +36,12 @@ const target = {
     .openapi({ description: "Replace a file that is there, once the new one is whole" }),
 };
 
-export const ImageExportSchema = z.object(target).openapi("ImageExport", { example: { path: "/home/me/disk.img" } });
-export const SessionExportSchema = z.object({ ...choice, ...target }).openapi("SessionExport", { example: { path: "/home/me/disk.qcow2", format: "qcow2" } });
+export const ImageExportSchema = z
+  .object(target)
+  .openapi("ImageExport", { example: { path: "/home/me/disk.img" } });
+export const SessionExportSchema = z
+  .object({ ...choice, ...target })
+  .openapi("SessionExport", { example: { path: "/home/me/disk.qcow2", format: "qcow2" } });
 
 export const JobSchema = z
   .object({
@@ -89,7 +93,9 @@ export const StorageSchema = z
   })
   .openapi("Storage");
 
-export const GcSchema = z.object({ dry_run: z.boolean().optional() }).openapi("Gc", { example: { dry_run: true } });
+export const GcSchema = z
+  .object({ dry_run: z.boolean().optional() })
+  .openapi("Gc", { example: { dry_run: true } });
 
 export const CollectedSchema = z
   .object({

@@ -62,7 +62,9 @@ const DocumentSchema = z.object({
 const OperationSchema = z.object({
   parameters: z.array(z.object({ name: z.string(), in: z.string(), schema: z.unknown() })).optional(),
   requestBody: z
-    .object({ content: z.record(z.string(), z.object({ schema: z.unknown(), example: z.unknown().optional() })) })
+    .object({
+      content: z.record(z.string(), z.object({ schema: z.unknown(), example: z.unknown().optional() })),
+    })
     .optional(),
   responses: z.record(
     z.string(),
@@ -330,7 +332,11 @@ const rawOf = (body: Json | undefined): Raw =>
     ? { text: undefined, type: undefined }
     : { text: JSON.stringify(body), type: "application/json" };
 
-async function expectDeclared(operation: Operation, { url, body, headers }: Sent, raw = rawOf(body)): Promise<number> {
+async function expectDeclared(
+  operation: Operation,
+  { url, body, headers }: Sent,
+  raw = rawOf(body),
+): Promise<number> {
   const response = await fetch(`${server.ready.http}${url}`, {
     method: operation.method.toUpperCase(),
     headers: { ...headers, ...(raw.type !== undefined && { "content-type": raw.type }) },
@@ -368,7 +374,9 @@ test.each(["allows", "does not allow"] as const)(
           const status = await expectDeclared(operation, sent);
           if (sent.body === undefined || !operation.body || status >= 400) return;
           // A field that nobody described is nobody's harm.
-          const misfit = misfits(sent.body, operation.body).filter((word) => !word.endsWith("is not described"));
+          const misfit = misfits(sent.body, operation.body).filter(
+            (word) => !word.endsWith("is not described"),
+          );
           if (misfit.length > 0) throw new Error(`${misfit.join("; ")}: it was taken, with ${status}`);
         }),
         { numRuns: operation.body || operation.parameters.length > 0 ? RUNS : 1, endOnFailure: true },
@@ -394,9 +402,9 @@ test("a body that is no document is refused by every operation that takes one", 
   for (const operation of takers)
     for (const [raw, status] of none) {
       const sent = { url: operation.path.replaceAll(/\{\w+\}/g, "8d3fa2c1"), body: undefined, headers: {} };
-      expect(`${operation.name} ${raw.text?.slice(0, 20)} ${await expectDeclared(operation, sent, raw)}`).toBe(
-        `${operation.name} ${raw.text?.slice(0, 20)} ${status}`,
-      );
+      expect(
+        `${operation.name} ${raw.text?.slice(0, 20)} ${await expectDeclared(operation, sent, raw)}`,
+      ).toBe(`${operation.name} ${raw.text?.slice(0, 20)} ${status}`);
     }
 });
 
@@ -425,8 +433,12 @@ test("what is described for no address is refused there, with what it takes inst
       const allow = response.headers.get("allow")?.split(", ") ?? [];
       // Another address may have the same form: /api/images/upload is one of /api/images/{id}.
       if (response.status !== 405) expect(`${method} ${path}`).toMatch(/\/(?:upload|link|actions)$/);
-      else expect(allow).toEqual(expect.arrayContaining(here.map((operation) => operation.method.toUpperCase())));
+      else
+        expect(allow).toEqual(
+          expect.arrayContaining(here.map((operation) => operation.method.toUpperCase())),
+        );
       const problem = await response.text();
-      if (response.status >= 400) expect(misfits(JSON.parse(problem), { $ref: "#/components/schemas/Problem" })).toEqual([]);
+      if (response.status >= 400)
+        expect(misfits(JSON.parse(problem), { $ref: "#/components/schemas/Problem" })).toEqual([]);
     }
 });

@@ -8,11 +8,16 @@ import { problems } from "../problem.ts";
 import { trafficView } from "../views.ts";
 
 const Query = z.object({
-  after: z.coerce.number().int().nonnegative().optional().openapi({
-    description:
-      "Replay what is kept after this id; 0 for all. Last-Event-ID does the same. When something after it is not kept " +
-      "any more, an event named reload comes first, then all that is kept: fetch again what was known.",
-  }),
+  after: z.coerce
+    .number()
+    .int()
+    .nonnegative()
+    .optional()
+    .openapi({
+      description:
+        "Replay what is kept after this id; 0 for all. Last-Event-ID does the same. When something after it is not kept " +
+        "any more, an event named reload comes first, then all that is kept: fetch again what was known.",
+    }),
 });
 const stream = { description: "The stream", content: { "text/event-stream": { schema: z.string() } } };
 

@@ -27,8 +27,7 @@ summary{cursor:pointer}
 export function referenceRoutes(describe: () => Description): Hono<ApiEnv> {
   const app = new Hono<ApiEnv>();
   app.get("/api/reference.css", (c) => c.body(STYLE, 200, { "content-type": "text/css; charset=utf-8" }));
-  for (const path of ["/api", "/api/"])
-    app.get(path, (c) => c.html(pageOf(describe())));
+  for (const path of ["/api", "/api/"]) app.get(path, (c) => c.html(pageOf(describe())));
   return app;
 }
 
@@ -105,17 +104,15 @@ curl -X POST -H 'content-type: application/json' -d '{"image":"blank","size":"1G
 function commonAnswers() {
   return html`<section id="common">
     <h2>What any of them may answer besides</h2>
-    <div class="wide">
-      <table>
-        ${COMMON_ANSWERS.map(
-          ({ status, words }) =>
-            html`<tr>
-              <th scope="row">${status}</th>
-              <td>${words}</td>
-            </tr>`,
-        )}
-      </table>
-    </div>
+    <table>
+      ${COMMON_ANSWERS.map(
+        ({ status, words }) =>
+          html`<tr>
+            <th scope="row">${status}</th>
+            <td>${words}</td>
+          </tr>`,
+      )}
+    </table>
   </section>`;
 }
 
@@ -139,11 +136,11 @@ const SERVER = "http://127.0.0.1:8080";
 
 function curlOf(method: string, path: string, { requestBody, responses }: Operation): string {
   const content = requestBody?.content ?? {};
-  const answers = Object.values(responses).flatMap((response) => Object.keys(response.content ?? {}));
+  const answers = new Set(Object.values(responses).flatMap(({ content: of }) => Object.keys(of ?? {})));
   const words = [
     "curl",
-    ...(answers.includes("text/event-stream") ? ["-N"] : []),
-    ...(answers.includes("application/octet-stream") ? ["-o disk.img"] : []),
+    ...(answers.has("text/event-stream") ? ["-N"] : []),
+    ...(answers.has("application/octet-stream") ? ["-o disk.img"] : []),
     ...(method === "get" ? [] : [`-X ${method.toUpperCase()}`]),
     ...(content["application/json"]
       ? [`-H 'content-type: application/json' -d '${JSON.stringify(content["application/json"].example)}'`]
@@ -183,13 +180,13 @@ function answersOf({ responses }: Operation) {
       ${Object.entries(responses)
         .filter(([, { $ref }]) => $ref === undefined)
         .map(
-        ([status, { description, content }]) =>
-          html`<tr>
-            <th scope="row">${status}</th>
-            <td>${description}</td>
-            <td>${Object.values(content ?? {}).map(({ schema }) => linkOf(schema))}</td>
-          </tr>`,
-      )}
+          ([status, { description, content }]) =>
+            html`<tr>
+              <th scope="row">${status}</th>
+              <td>${description}</td>
+              <td>${Object.values(content ?? {}).map(({ schema }) => linkOf(schema))}</td>
+            </tr>`,
+        )}
     </table>`;
 }
 
