@@ -1,5 +1,6 @@
 /** One line on the terminal that changes in place; plain lines now and then where stderr is no terminal. */
 import { formatDuration } from "../appliance/index.ts";
+import { cutText } from "./cut-text.ts";
 
 export interface Progress {
   readonly step: string;
@@ -28,7 +29,7 @@ export class ProgressLine {
     const line = `${this.#label}: ${progressText(progress)}`;
     if (process.stderr.isTTY) {
       const width = process.stderr.columns || 80;
-      process.stderr.write(`\r\u001b[2K${line.slice(0, width - 1)}`);
+      process.stderr.write(`\r\u001b[2K${cutText(line, width - 1)}`);
       this.#shown = true;
     } else if (Date.now() - this.#plainAt >= PLAIN_EVERY_MS) {
       this.#plainAt = Date.now();

@@ -22,6 +22,29 @@ test("where there is no room the widest gives way, and says so", () => {
   ]);
 });
 
+test("spare columns are left out before words become unreadable, and that is said; what is whole is never cut", () => {
+  const rows = [["8d3fa2c1", "raspios-with-tools", "10.20.30.40", "2026-11-24 09:39"]];
+  const columns = [
+    { title: "PI", value: (row: readonly string[]) => row[0] ?? "" },
+    { title: "IMAGE", value: (row: readonly string[]) => row[1] ?? "" },
+    { title: "ADDRESS", value: (row: readonly string[]) => row[2] ?? "", whole: true, spare: 1 },
+    { title: "LAST SEEN", value: (row: readonly string[]) => row[3] ?? "", whole: true, spare: 2 },
+  ] as const;
+  expect(tableLines(rows, columns, 80)).toEqual([
+    "PI        IMAGE               ADDRESS      LAST SEEN",
+    "8d3fa2c1  raspios-with-tools  10.20.30.40  2026-11-24 09:39",
+  ]);
+  expect(tableLines(rows, columns, 36)).toEqual([
+    "PI        IMAGE          ADDRESS",
+    "8d3fa2c1  raspios-with…  10.20.30.40",
+    "",
+    "No room for LAST SEEN: a wider",
+    "terminal or --json has them.",
+  ]);
+  expect(tableLines(rows, columns, 24).slice(0, 2)).toEqual(["PI        IMAGE", "8d3fa2c1  raspios-with-…"]);
+  expect(tableLines(rows, columns, Number.POSITIVE_INFINITY)[1]).toContain("2026-11-24 09:39");
+});
+
 test("no line is wider than the terminal while the first column and the narrowest others have room, and no first cell is cut", () => {
   const cell = fc.oneof(fc.string({ maxLength: 60 }), fc.constant("漢字とかな交じり文"));
   fc.assert(

@@ -52,12 +52,12 @@ export const catalogCommand = buildCommand({
 
 const COLUMNS = [
   { title: "NAME", value: ({ name }: Entry) => name },
-  { title: "WHAT", value: ({ title }: Entry) => title.slice(0, 48) },
-  { title: "FETCH", value: ({ download_bytes }: Entry) => sizeOf(download_bytes) },
-  { title: "DISK", value: ({ size_bytes }: Entry) => sizeOf(size_bytes) },
-  { title: "RELEASED", value: ({ release_date }: Entry) => release_date?.slice(0, 10) ?? "-" },
+  { title: "WHAT", value: ({ title }: Entry) => title, spare: 1 },
+  { title: "FETCH", value: ({ download_bytes }: Entry) => sizeOf(download_bytes), whole: true, spare: 3 },
+  { title: "DISK", value: ({ size_bytes }: Entry) => sizeOf(size_bytes), whole: true, spare: 2 },
+  { title: "RELEASED", value: ({ release_date }: Entry) => release_date?.slice(0, 10) ?? "-", whole: true, spare: 4 },
   { title: "STATE", value: stateOf },
-];
+] as const;
 
 function sizeOf(bytes: number | null): string {
   return bytes === null ? "-" : formatSize(bytes);

@@ -51,12 +51,19 @@ export const history = buildCommand({
         chain,
         [
           { title: "IMAGE", value: ({ name: called, image: id }) => called ?? id.slice(0, 12) },
-          { title: "ID", value: ({ image: id }) => id.slice(0, 12) },
+          { title: "ID", value: ({ image: id }) => id.slice(0, 12), whole: true },
           {
             title: "SIZE",
             value: ({ size_bytes }) => (size_bytes === null ? "-" : formatSize(size_bytes)),
+            whole: true,
+            spare: 1,
           },
-          { title: "MADE", value: ({ made_at }) => made_at?.slice(0, 16).replace("T", " ") ?? "-" },
+          {
+            title: "MADE",
+            value: ({ made_at }) => made_at?.slice(0, 16).replace("T", " ") ?? "-",
+            whole: true,
+            spare: 2,
+          },
           {
             title: "HOW",
             value: ({ by, in_library }) => (in_library ? by : `${by}; no longer in the library`),
@@ -86,12 +93,12 @@ export const df = buildCommand({
       [
         { title: "KIND", value: ({ kind }) => kind },
         { title: "NAME", value: ({ name }) => name },
-        { title: "DISK", value: ({ size_bytes }) => formatSize(size_bytes) },
-        { title: "ITS OWN", value: ({ exclusive_bytes }) => formatSize(exclusive_bytes) },
-        { title: "SHARED", value: ({ shared_bytes }) => formatSize(shared_bytes) },
-        { title: "SESSIONS", value: ({ kind, users }) => (kind === "image" ? String(users) : "-") },
+        { title: "DISK", value: ({ size_bytes }) => formatSize(size_bytes), whole: true, spare: 1 },
+        { title: "ITS OWN", value: ({ exclusive_bytes }) => formatSize(exclusive_bytes), whole: true },
+        { title: "SHARED", value: ({ shared_bytes }) => formatSize(shared_bytes), whole: true, spare: 3 },
+        { title: "SESSIONS", value: ({ kind, users }) => (kind === "image" ? String(users) : "-"), spare: 2 },
       ],
-      "There are neither images nor sessions.",
+      "There are neither images nor sessions. Take an image in: pinetboot image import FILE",
     );
     const { total_bytes, host_free_bytes, host_size_bytes } = storage;
     console.log(

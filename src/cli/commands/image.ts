@@ -19,13 +19,15 @@ const list = buildCommand({
         images,
         [
           { title: "NAME", value: ({ names, name }) => names.join(", ") || name },
-          { title: "ID", value: ({ id }) => id.slice(0, 12) },
-          { title: "SIZE", value: ({ size_bytes }) => formatSize(size_bytes) },
+          { title: "ID", value: ({ id }) => id.slice(0, 12), whole: true },
+          { title: "SIZE", value: ({ size_bytes }) => formatSize(size_bytes), whole: true },
           {
             title: "IMPORTED",
             value: ({ imported_at }) => imported_at?.slice(0, 16).replace("T", " ") ?? "-",
+            whole: true,
+            spare: 1,
           },
-          { title: "FROM", value: ({ source }) => source ?? "-" },
+          { title: "FROM", value: ({ source }) => source ?? "-", spare: 2 },
         ],
         "The library is empty.",
       );

@@ -33,19 +33,24 @@ const list = buildCommand({
         pis,
         [
           { title: "PI", value: ({ key }) => key },
-          { title: "CODE", value: ({ code }) => code },
+          { title: "CODE", value: ({ code }) => code, whole: true, spare: 3 },
           { title: "NAME", value: ({ label }) => label ?? "-" },
-          { title: "GROUP", value: ({ group }) => group ?? "-" },
-          { title: "MODEL", value: ({ model }) => model ?? "-" },
-          { title: "ADDRESS", value: ({ address }) => address ?? "-" },
+          { title: "GROUP", value: ({ group }) => group ?? "-", spare: 2 },
+          { title: "MODEL", value: ({ model }) => model ?? "-", spare: 5 },
+          { title: "ADDRESS", value: ({ address }) => address ?? "-", whole: true, spare: 4 },
           {
             title: "IMAGE",
             value: ({ assignment }) => (assignment ? nameOf(assignment.image) : "(none chosen)"),
           },
-          { title: "LAST SEEN", value: ({ last_seen }) => last_seen.slice(0, 19).replace("T", " ") },
+          {
+            title: "LAST SEEN",
+            value: ({ last_seen }) => last_seen.slice(0, 19).replace("T", " "),
+            whole: true,
+            spare: 6,
+          },
           { title: "LATEST", value: latestText },
         ],
-        "No Pi was seen yet.",
+        "No Pi was seen yet. Switch one on that boots from the network; pinetboot doctor says what keeps it from coming.",
       );
   },
 });

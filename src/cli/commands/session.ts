@@ -102,10 +102,10 @@ const list = buildCommand({
         [
           { title: "ID", value: ({ id }) => id },
           { title: "DISKS", value: ({ luns }) => luns.map(lunText).join(", ") },
-          { title: "WRITTEN", value: usedText },
-          { title: "FOR", value: ({ pi }) => pi ?? "-" },
-          { title: "IN USE FROM", value: usedFromText },
-          { title: "KEPT", value: keptText },
+          { title: "WRITTEN", value: usedText, whole: true, spare: 3 },
+          { title: "FOR", value: ({ pi }) => pi ?? "-", spare: 1 },
+          { title: "IN USE FROM", value: usedFromText, spare: 2 },
+          { title: "KEPT", value: keptText, spare: 4 },
         ],
         "There are no sessions. Make one: pinetboot session create",
       );

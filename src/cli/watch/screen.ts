@@ -1,6 +1,7 @@
 /** What `pinetboot watch` shows, as lines of text: a pure function of what is known and of the terminal's size. */
 import type { z } from "zod";
 import { type Boot, bootOf, formatDuration, formatSize, type Step } from "../../appliance/index.ts";
+import { cutText } from "../cut-text.ts";
 import type { EventSchema, HealthSchema, ImageSchema, PiSchema, SessionSchema } from "../../web/index.ts";
 
 export type WatchedEvent = z.infer<typeof EventSchema>;
@@ -12,6 +13,8 @@ export interface Known {
   readonly health: z.infer<typeof HealthSchema>;
   /** Oldest first. */
   readonly events: readonly WatchedEvent[];
+  /** The server went away: all else is as it was last heard. */
+  readonly isGone?: boolean;
 }
 
 export interface Terminal {
@@ -45,7 +48,7 @@ export function watchScreen(known: Known, terminal: Terminal): string[] {
   const room = terminal.rows - lines.length - 2;
   if (room > 0 && known.events.length > 0)
     lines.push("", ...known.events.slice(-room).map((event) => eventLine(event, paint)));
-  return lines.slice(0, terminal.rows).map((line) => cut(line, terminal.columns));
+  return lines.slice(0, terminal.rows).map((line) => cutText(line, terminal.columns));
 }
 
 /** One event as one line; also what `watch` prints where there is no terminal. */
@@ -61,11 +64,12 @@ export function painter(colour: boolean): (style: Paint, text: string) => string
   return (style, text) => (colour ? `\u001b[${CODES[style]}m${text}\u001b[0m` : text);
 }
 
-function headLines({ health, pis }: Known, paint: ReturnType<typeof painter>): string[] {
+function headLines({ health, pis, isGone }: Known, paint: ReturnType<typeof painter>): string[] {
   const shim = health.shim;
   const eta = shim.eta_seconds === null ? "" : `, ${formatDuration(shim.eta_seconds * 1000)} left`;
   return [
     paint("bold", `pinetboot ${health.version}`) + paint("dim", "   q ends this, not the server"),
+    ...(isGone ? [paint("bad", "The server went away. This goes on when it is back: pinetboot serve")] : []),
     ...(shim.state === "building" ? [paint("busy", `Boot shim: ${shim.step ?? "being built"}${eta}`)] : []),
     ...(shim.state === "missing" ? [paint("bad", "No boot shim: Pis cannot boot")] : []),
     ...health.problems.map(({ message, fix }) => paint("bad", `${message} ${fix ?? ""}`.trimEnd())),
@@ -115,21 +119,4 @@ function diskLines({ sessions }: Known, paint: ReturnType<typeof painter>): stri
         `${id}  ${luns.map(({ image }) => image).join(", ")}  ${formatSize(used_bytes)} written  ${connected_from.join(", ")}`,
     ),
   ];
-}
-
-/** The codes that `painter` writes. */
-// oxlint-disable-next-line no-control-regex
-const ESCAPE = /^\u001b\[\d+m/;
-
-/** At most so many characters on the screen; the codes of colours take no room, and are ended. */
-function cut(line: string, columns: number): string {
-  let shown = 0;
-  let out = "";
-  for (let at = 0; at < line.length && shown < columns;) {
-    const code = ESCAPE.exec(line.slice(at, at + 8))?.[0];
-    if (code === undefined) shown += 1;
-    out += code ?? line.charAt(at);
-    at += code?.length ?? 1;
-  }
-  return out.length < line.length && out.includes("\u001b") ? `${out}\u001b[0m` : out;
 }

@@ -1,0 +1,27 @@
+/** Text cut to a number of columns of a terminal: wide signs take two, colours none, and no sign is cut in half. */
+
+/** The codes of colours that `painter` writes. */
+// oxlint-disable-next-line no-control-regex
+const COLOUR = /(\u001b\[\d+m)/;
+const RESET = "\u001b[0m";
+const SIGNS = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+
+/** At most so many columns of `text`; a colour that was begun is ended. */
+export function cutText(text: string, columns: number): string {
+  if (Bun.stringWidth(text) <= columns) return text;
+  let room = columns;
+  let out = "";
+  for (const part of text.split(COLOUR)) {
+    if (COLOUR.test(part)) {
+      out += part;
+      continue;
+    }
+    for (const { segment } of SIGNS.segment(part)) {
+      const wide = Bun.stringWidth(segment);
+      if (wide > room) return out.includes("\u001b") ? out + RESET : out;
+      room -= wide;
+      out += segment;
+    }
+  }
+  return out;
+}
