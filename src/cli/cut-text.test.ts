@@ -15,10 +15,14 @@ test("colours take no room, and one that was begun is ended", () => {
 
 test("nothing is wider than the columns that it has", () => {
   fc.assert(
-    fc.property(fc.string({ unit: "grapheme", maxLength: 40 }), fc.integer({ min: 0, max: 30 }), (text, columns) => {
-      const cut = cutText(text, columns);
-      expect(Bun.stringWidth(cut)).toBeLessThanOrEqual(columns);
-      expect(text).toStartWith(cut);
-    }),
+    fc.property(
+      fc.string({ unit: "grapheme", maxLength: 40 }),
+      fc.integer({ min: 0, max: 30 }),
+      (text, columns) => {
+        const cut = cutText(text, columns);
+        expect(Bun.stringWidth(cut)).toBeLessThanOrEqual(columns);
+        expect(text).toStartWith(cut);
+      },
+    ),
   );
 });

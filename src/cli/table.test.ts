@@ -45,6 +45,17 @@ test("spare columns are left out before words become unreadable, and that is sai
   expect(tableLines(rows, columns, Number.POSITIVE_INFINITY)[1]).toContain("2026-11-24 09:39");
 });
 
+test("half an id or half a size is never shown", () => {
+  const columns = [
+    { title: "IMAGE", value: (row: readonly string[]) => row[0] ?? "" },
+    { title: "ID", value: (row: readonly string[]) => row[1] ?? "", whole: true },
+  ] as const;
+  expect(tableLines([["a-name-that-is-long", "493c39910b19"]], columns, 24)).toEqual([
+    "IMAGE                ID",
+    "a-name-that-is-long  493c39910b19",
+  ]);
+});
+
 test("no line is wider than the terminal while the first column and the narrowest others have room, and no first cell is cut", () => {
   const cell = fc.oneof(fc.string({ maxLength: 60 }), fc.constant("漢字とかな交じり文"));
   fc.assert(

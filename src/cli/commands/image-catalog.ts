@@ -55,7 +55,12 @@ const COLUMNS = [
   { title: "WHAT", value: ({ title }: Entry) => title, spare: 1 },
   { title: "FETCH", value: ({ download_bytes }: Entry) => sizeOf(download_bytes), whole: true, spare: 3 },
   { title: "DISK", value: ({ size_bytes }: Entry) => sizeOf(size_bytes), whole: true, spare: 2 },
-  { title: "RELEASED", value: ({ release_date }: Entry) => release_date?.slice(0, 10) ?? "-", whole: true, spare: 4 },
+  {
+    title: "RELEASED",
+    value: ({ release_date }: Entry) => release_date?.slice(0, 10) ?? "-",
+    whole: true,
+    spare: 4,
+  },
   { title: "STATE", value: stateOf },
 ] as const;
 
