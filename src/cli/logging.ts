@@ -1,6 +1,7 @@
 /** What the server says on the terminal: events as they happen, pretty for people or one JSON document a line. */
 import { configure, getLogger, type LogRecord } from "@logtape/logtape";
 import type { ApplianceEvent } from "../appliance/index.ts";
+import { inColour } from "./output.ts";
 
 export const LOG_FORMATS = ["pretty", "json"] as const;
 export type LogFormat = (typeof LOG_FORMATS)[number];
@@ -48,5 +49,5 @@ function stepWords({ at, pi, stage, state, detail, fix }: ApplianceEvent): strin
 }
 
 function paint(words: string, colour: number): string {
-  return process.stdout.isTTY && !process.env["NO_COLOR"] ? `\u001b[${colour}m${words}\u001b[0m` : words;
+  return inColour() ? `\u001b[${colour}m${words}\u001b[0m` : words;
 }

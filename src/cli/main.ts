@@ -27,10 +27,19 @@ const context = {
 
 if (words[0] === COMPLETE) {
   const found = await proposeCompletions(createApp(false), words.slice(1), context);
-  process.stdout.write(found.map(({ completion }) => `${completion}\n`).join(""));
+  const names = found.map(({ completion }) => completion);
+  // Who has typed nothing yet wants a name; flags are for who types a dash.
+  const wanted = words.at(-1) === "" ? names.filter((name) => !name.startsWith("-")) : names;
+  process.stdout.write(wanted.map((name) => `${name}\n`).join(""));
   process.exit(0);
 }
-await run(createApp(words.includes("--json")), words.length === 0 ? ["--help"] : words, context);
+await run(createApp(words.includes("--json")), asTyped(words), context);
+/** Nothing at all is a question, and so is "help" as git and docker know it. */
+function asTyped([first, ...rest]: readonly string[]): string[] {
+  if (first === undefined) return ["--help"];
+  return first === "help" ? [...rest, "--help"] : [first, ...rest];
+}
+
 const code = context.process.exitCode;
 if (code === ExitCode.InvalidArgument || code === ExitCode.UnknownCommand) process.exit(USAGE);
 process.exit(typeof code === "number" && code >= 0 ? code : 1);

@@ -17,6 +17,11 @@ function terminalWidth(): number {
   return process.stdout.isTTY ? process.stdout.columns || 80 : Number.POSITIVE_INFINITY;
 }
 
+/** True where standard output is a terminal that may be coloured. */
+export function inColour(): boolean {
+  return process.stdout.isTTY && !process.env["NO_COLOR"];
+}
+
 /** An error as one line for people, or as `{"error":{"code","message","fix"}}`. */
 export function errorText(error: unknown, json: boolean): string {
   const { code, message, fix, cause } = toApplianceError(error);
@@ -27,12 +32,14 @@ export function errorText(error: unknown, json: boolean): string {
   return [`pinetboot: ${sentence}${fix === undefined ? "" : ` ${fix}`}`, trace].filter(Boolean).join("\n");
 }
 
-/** A usage error in the same form. */
-export function usageText(message: string, json: boolean): string {
+const USAGE_FIX = "pinetboot --help shows the commands, pinetboot COMMAND --help the flags.";
+
+/** A usage error in the same form; `fix` where there is a better one than to look it up. */
+export function usageText(message: string, json: boolean, fix?: string): string {
   const line = message.split("\n")[0] ?? "";
-  const fix = "pinetboot --help shows the commands, pinetboot COMMAND --help the flags.";
-  if (json) return JSON.stringify({ error: { code: "usage", message: line, fix } });
-  return `pinetboot: ${line}`;
+  if (json) return JSON.stringify({ error: { code: "usage", message: line, fix: fix ?? USAGE_FIX } });
+  const sentence = /[.?!]$/.test(line) ? line : `${line}${line.includes("did you mean") ? "?" : "."}`;
+  return `pinetboot: ${sentence} ${fix ?? (line.includes("did you mean") ? "" : USAGE_FIX)}`.trimEnd();
 }
 
 /** An error of a command's own. */

@@ -2,6 +2,7 @@
 import { ApplianceError } from "../appliance/index.ts";
 import type { Answered, ApiClient } from "../web/index.ts";
 import { type Api, read } from "./backend.ts";
+import { propose } from "./complete-names.ts";
 import { text } from "./flags.ts";
 import { failure, printJson, printTable } from "./output.ts";
 
@@ -17,6 +18,7 @@ export const selectionFlags = {
   group: {
     kind: "parsed",
     parse: text,
+    proposeCompletions: propose("groups"),
     brief: "Every Pi of this group",
     placeholder: "group",
     optional: true,
@@ -24,14 +26,18 @@ export const selectionFlags = {
   all: { kind: "boolean", brief: "Every Pi", default: false, withNegated: false },
 } as const;
 
-export const pisArgument = {
-  kind: "array",
-  parameter: {
-    brief: "Serial number (the last 8 digits will do), MAC, or name",
-    parse: text,
-    placeholder: "pi",
-  },
+const pi = {
+  brief: "Serial number (the last 8 digits will do), MAC, or name",
+  parse: text,
+  placeholder: "pi",
+  proposeCompletions: propose("pis"),
 } as const;
+
+/** One Pi. */
+export const onePi = { kind: "tuple", parameters: [pi] } as const;
+
+/** Any number of them. */
+export const pisArgument = { kind: "array", parameter: pi } as const;
 
 /** The Pis that were meant, as the API takes them. Throws "bad-request" for none, or for two ways at once. */
 export function selectionOf(

@@ -3,6 +3,7 @@
  * An image is there when its record is; everything else that an import leaves behind is swept at the next opening.
  * One process at a time has it open: the data folder's lock sees to that.
  */
+import { withNearName } from "./near-name.ts";
 import { randomUUID } from "node:crypto";
 import * as fs from "node:fs/promises";
 import { basename, join, relative } from "node:path";
@@ -102,6 +103,11 @@ export class ImageLibrary {
     return [BLANK, ...imported.sort((a, b) => a.importedAt.localeCompare(b.importedAt))];
   }
 
+  /** Every name that an image goes by. */
+  names(): readonly string[] {
+    return this.list().flatMap(({ names }) => names);
+  }
+
   /** The image of that name, id, or beginning of an id (8 digits at least, of one image only). */
   find(nameOrId: string): Image | undefined {
     const all = this.list();
@@ -118,7 +124,7 @@ export class ImageLibrary {
     throw new ImageError(
       "unknown-image",
       `there is no image ${JSON.stringify(nameOrId)}`,
-      "pinetboot image list shows them.",
+      withNearName(nameOrId, this.names(), "pinetboot image list shows them."),
     );
   }
 

@@ -13,6 +13,7 @@ const COMMANDS = [
   "session list",
   "session remove",
   "pi list",
+  "pi info",
   "pi assign",
   "pi wait",
   "pi set",
@@ -20,6 +21,9 @@ const COMMANDS = [
   "pi reboot",
   "pi blink",
   "pi forget",
+  "job list",
+  "job show",
+  "job cancel",
   "shim build",
   "shim info",
   "shim extract",
@@ -47,12 +51,21 @@ describe("help", () => {
     expect(stdout).toMatch(/Examples?:\n/);
   });
 
-  test("no words at all show the commands", async () => {
-    const { code, stdout } = await run();
-    expect(code).toBe(0);
-    for (const command of new Set(COMMANDS.map((words) => words.split(" ")[0] ?? "")))
-      expect(stdout).toContain(command);
-  });
+  test.each([[[]], [["help"]], [["--help"]]])(
+    "%j shows the commands, and what their exit status means",
+    async (words) => {
+      const { code, stdout } = await run(...words);
+      expect(code).toBe(0);
+      expect(stdout).toContain("Exit status: 0 done, 1 failed, 2 wrong words");
+      for (const command of new Set(COMMANDS.map((words) => words.split(" ")[0] ?? "")))
+        expect(stdout).toContain(command);
+    },
+  );
+});
+
+test("the version can be asked for as of any program", async () => {
+  const { version } = JSON.parse((await run("version", "--json")).stdout);
+  expect((await run("--version")).stdout.trim()).toBe(version);
 });
 
 /** The status of `pi wait` where no server runs: a script tells it from a Pi that stopped. */
@@ -76,6 +89,16 @@ describe("wrong words", () => {
     expect(stdout).toBe("");
     expect(stderr.trim().split("\n")).toHaveLength(1);
     expect(stderr).toContain(named);
+  });
+
+  test.each([
+    ["session create --size 4k", "Choose between 1M and 16T"],
+    ["pi wait 8d3fa2c1 --timeout soon", "like 90s or 5m"],
+    ["sesion list", "did you mean `session`"],
+    ["session create --imag blank", "did you mean --image"],
+    ["nonsense", "pinetboot --help"],
+  ])("%p is told what to write instead", async (words, fix) => {
+    expect((await run(...words.split(" "))).stderr).toContain(fix);
   });
 
   test("with --json the error is a document too", async () => {

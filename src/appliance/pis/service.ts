@@ -1,4 +1,5 @@
 /** What a person can do with Pis: look, name, choose, reset, ask something of, forget. */
+import { withNearName } from "../../images/near-name.ts";
 import type { WaitingRoom } from "../boot/hold.ts";
 import type { PiOrder, PiOrders } from "../boot/orders.ts";
 import type { Consoles } from "../consoles.ts";
@@ -62,7 +63,7 @@ export class PiService {
       throw new ApplianceError(
         "not-found",
         `There is no image ${choice.image}`,
-        "pinetboot image list shows what there is.",
+        withNearName(choice.image, this.#parts.library.names(), "pinetboot image list shows what there is."),
       );
     if (image.id === BLANK)
       throw new ApplianceError("bad-request", "A blank disk has nothing to boot", "Choose an image.");
@@ -133,6 +134,10 @@ export class PiService {
     return isOne || this.#parts.registry.withCode(name).length === 1 ? this.#keyOf(name) : name;
   }
 
+  #names(): readonly string[] {
+    return this.#parts.registry.all().flatMap(({ key, label }) => (label === null ? [key] : [label, key]));
+  }
+
   #labelled(name: string): PiRecord | undefined {
     return this.#parts.registry.all().find(({ label }) => label === name);
   }
@@ -140,7 +145,12 @@ export class PiService {
   #find(name: string): PiRecord {
     const key = this.#keyOf(name);
     const pi = this.#parts.registry.byKey(key) ?? this.#parts.registry.byMac(key);
-    if (!pi) throw new ApplianceError("not-found", `No Pi ${name} was seen`, "pinetboot pi list");
+    if (!pi)
+      throw new ApplianceError(
+        "not-found",
+        `No Pi ${name} was seen`,
+        withNearName(name, this.#names(), "pinetboot pi list"),
+      );
     return pi;
   }
 
@@ -158,7 +168,11 @@ export class PiService {
       throw new ApplianceError(
         "bad-request",
         `"${name}" is neither a serial number, a MAC, the code of a Pi that was seen, nor the name of one`,
-        "Give 8 to 16 hex digits, a MAC like dc:a6:32:01:36:c2, or the four digits that the Pi's screen shows.",
+        withNearName(
+          name,
+          this.#names(),
+          "Give 8 to 16 hex digits, a MAC like dc:a6:32:01:36:c2, or the four digits that the Pi's screen shows.",
+        ),
       );
     return this.#parts.registry.byKey(key)?.key ?? this.#parts.registry.byMac(key)?.key ?? key;
   }

@@ -1,4 +1,5 @@
 /** What is asked of a session to be, and of one that is there. */
+import { withNearName } from "../../images/near-name.ts";
 import type { ImageLibrary } from "../../images/library.ts";
 import { ApplianceError } from "../errors.ts";
 import { formatSize } from "../sizes.ts";
@@ -55,7 +56,7 @@ function contentOf(
     throw new ApplianceError(
       "not-found",
       `There is no image ${wanted}`,
-      "pinetboot image list shows what there is.",
+      withNearName(wanted, library.names(), "pinetboot image list shows what there is."),
     );
   // A blank disk has whatever size is asked for; its own is only what it has when nobody asks.
   if (image.id === BLANK) return { image: BLANK, sizeBytes: sizeBytes ?? image.sizeBytes };

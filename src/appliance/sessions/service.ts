@@ -1,4 +1,5 @@
 /** What can be done with sessions: make, find, boot, reset, remove; and the rules of ephemeral ones and of expiry. */
+import { withNearName } from "../../images/near-name.ts";
 import type { ImageLibrary } from "../../images/library.ts";
 import { ApplianceError, wordsOf } from "../errors.ts";
 import type { EventLog } from "../events.ts";
@@ -61,7 +62,15 @@ export class SessionService {
   get(idOrIqn: string): SessionRecord {
     const record = this.#store.byId(idOrIqn) ?? this.#store.byIqn(idOrIqn);
     if (!record)
-      throw new ApplianceError("not-found", `There is no session ${idOrIqn}`, "pinetboot session list");
+      throw new ApplianceError(
+        "not-found",
+        `There is no session ${idOrIqn}`,
+        withNearName(
+          idOrIqn,
+          this.#store.all().map(({ id }) => id),
+          "pinetboot session list",
+        ),
+      );
     return record;
   }
 

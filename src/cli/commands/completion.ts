@@ -5,8 +5,14 @@ import { buildCommand } from "@stricli/core";
 export const COMPLETE = "__complete";
 
 const SCRIPTS = {
+  // What a shell expands as a list of words it also executes: a name from the network is taken as it is, and quoted.
   bash: `_pinetboot() {
-  mapfile -t COMPREPLY < <(compgen -W "$("\${COMP_WORDS[0]}" ${COMPLETE} "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)" -- "\${COMP_WORDS[COMP_CWORD]}")
+  local word
+  COMPREPLY=()
+  while IFS= read -r word; do
+    printf -v word %q "$word"
+    COMPREPLY+=("$word")
+  done < <("\${COMP_WORDS[0]}" ${COMPLETE} "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
 }
 complete -o default -F _pinetboot pinetboot ./pinetboot
 `,
@@ -27,7 +33,7 @@ const SHELLS = ["bash", "zsh", "fish"] as const satisfies readonly Shell[];
 
 export const completionCommand = buildCommand({
   docs: {
-    brief: "Print what makes a shell complete commands and flags",
+    brief: "Print what makes a shell complete commands, flags, and the names that a running server knows",
     fullDescription:
       "Examples:\n  source <(pinetboot completion bash)\n  pinetboot completion zsh > ~/.zfunc/_pinetboot\n" +
       "  pinetboot completion fish > ~/.config/fish/completions/pinetboot.fish",

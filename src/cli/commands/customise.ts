@@ -2,6 +2,7 @@
 import { buildCommand } from "@stricli/core";
 import type { Answered, ApiClient } from "../../web/index.ts";
 import { read, withApi } from "../backend.ts";
+import { propose } from "../complete-names.ts";
 import { type CustomiseFlags, customiseFlags, customiseRequest } from "../customise-flags.ts";
 import { type CommonFlags, commonFlags, text } from "../flags.ts";
 import { printJson } from "../output.ts";
@@ -35,7 +36,14 @@ function customise(owner: keyof typeof OWNERS) {
       },
       positional: {
         kind: "tuple",
-        parameters: [{ brief, parse: text, placeholder: owner === "pi" ? "serial" : "id" }],
+        parameters: [
+          {
+            brief,
+            parse: text,
+            placeholder: owner === "pi" ? "serial" : "id",
+            proposeCompletions: propose(owner === "pi" ? "pis" : "sessions"),
+          },
+        ],
       },
     },
     async func(flags: CommonFlags & CustomiseFlags & { readonly clear: boolean }, id: string) {

@@ -7,6 +7,7 @@ import { ApplianceError } from "../../appliance/index.ts";
 import { findProgram, makeDemoImage, MKE2FS, powerOn, QEMU } from "../../demo/index.ts";
 import { type Api, read } from "../backend.ts";
 import { uploadBytes } from "../upload.ts";
+import { propose } from "../complete-names.ts";
 import { demoServer, type DemoServer } from "../demo-server.ts";
 import { localFlags, type LocalFlags, text, timeFlag } from "../flags.ts";
 
@@ -37,6 +38,7 @@ export const demoCommand = buildCommand({
       image: {
         kind: "parsed",
         parse: text,
+        proposeCompletions: propose("images"),
         brief: "What it boots: an image for 64-bit ARM (default: a tiny one, made for it)",
         placeholder: "name",
         optional: true,

@@ -3,11 +3,11 @@ import { writeFile } from "node:fs/promises";
 import { release, type } from "node:os";
 import { resolve } from "node:path";
 import { buildCommand } from "@stricli/core";
-import { type Answered, type ApiClient, EventSchema } from "../../web/index.ts";
+import type { Answered, ApiClient } from "../../web/index.ts";
 import { type Api, read, withApi } from "../backend.ts";
 import { type CommonFlags, commonFlags } from "../flags.ts";
-import { printJson, printTable } from "../output.ts";
-import { readEvents } from "../sse.ts";
+import { latestEvents } from "../latest-events.ts";
+import { inColour, printJson, printTable } from "../output.ts";
 import { VERSION } from "../version.ts";
 
 type Finding = Answered<Awaited<ReturnType<ApiClient["doctor"]["$get"]>>>[number];
@@ -15,8 +15,6 @@ type Network = Answered<Awaited<ReturnType<ApiClient["network"]["$get"]>>>;
 
 const MARKS = { ok: "ok", warning: "!", problem: "!!" } as const;
 const COLOURS = { ok: 32, warning: 33, problem: 31 } as const;
-/** The replay of the latest events comes at once; a silence of this length is its end. */
-const REPLAY_SILENCE_MS = 300;
 
 export const doctorCommand = buildCommand({
   docs: {
@@ -62,8 +60,7 @@ export const doctorCommand = buildCommand({
 
 function findingText({ check, level, detail, fix }: Finding): string {
   const mark = MARKS[level].padStart(2);
-  const colour = process.stdout.isTTY && !process.env["NO_COLOR"];
-  const head = colour ? `\u001b[${COLOURS[level]}m${mark}\u001b[0m` : mark;
+  const head = inColour() ? `\u001b[${COLOURS[level]}m${mark}\u001b[0m` : mark;
   return `${head} ${check.padEnd(10)} ${detail}${fix === null ? "" : `\n              -> ${fix}`}`;
 }
 
@@ -97,30 +94,7 @@ async function reportText(api: Api, findings: readonly Finding[], network: Netwo
     health,
     findings,
     network,
-    events: api.at === "folder" ? [] : await latestEvents(api),
+    events: await latestEvents(api),
   };
   return `${JSON.stringify(document, null, 2)}\n`;
-}
-
-async function latestEvents(api: Api): Promise<readonly unknown[]> {
-  const events: unknown[] = [];
-  const abort = new AbortController();
-  const end = (): void => abort.abort();
-  let silence = setTimeout(end, REPLAY_SILENCE_MS);
-  try {
-    const response = await api.client.events.$get(
-      { query: { after: 0 } },
-      { init: { signal: abort.signal } },
-    );
-    for await (const event of readEvents(response, EventSchema)) {
-      events.push(event);
-      clearTimeout(silence);
-      silence = setTimeout(end, REPLAY_SILENCE_MS);
-    }
-  } catch (error) {
-    if (!abort.signal.aborted) throw error;
-  } finally {
-    clearTimeout(silence);
-  }
-  return events;
 }

@@ -1,6 +1,7 @@
 /** `pinetboot image import` and `pinetboot image pull`. */
 import { basename, resolve } from "node:path";
 import { buildCommand } from "@stricli/core";
+import { propose } from "../complete-names.ts";
 import { FORMAT_CHOICES, type FormatChoice } from "../../appliance/index.ts";
 import { type CommonFlags, commonFlags, text } from "../flags.ts";
 import { importAndSay } from "../run-import.ts";
@@ -100,7 +101,14 @@ export const pullCommand = buildCommand({
     },
     positional: {
       kind: "tuple",
-      parameters: [{ brief: "Name in the catalog", parse: text, placeholder: "name" }],
+      parameters: [
+        {
+          brief: "Name in the catalog",
+          parse: text,
+          placeholder: "name",
+          proposeCompletions: propose("catalog"),
+        },
+      ],
     },
   },
   async func(flags: PullFlags, entry: string) {

@@ -2,12 +2,18 @@
 import { buildCommand } from "@stricli/core";
 import { formatSize } from "../../appliance/index.ts";
 import { read, withApi } from "../backend.ts";
+import { propose } from "../complete-names.ts";
 import { EXPORT_WORDS, exportFlags, type ExportFlags } from "../export-flags.ts";
 import { type CommonFlags, commonFlags, text } from "../flags.ts";
 import { printJson, printTable } from "../output.ts";
 import { exportAndSay } from "../run-export.ts";
 
-const image = { brief: "Name, id, or the first 8 digits of it", parse: text, placeholder: "image" };
+const image = {
+  brief: "Name, id, or the first 8 digits of it",
+  parse: text,
+  placeholder: "image",
+  proposeCompletions: propose("images"),
+};
 
 export const exportImage = buildCommand({
   docs: {

@@ -1,6 +1,7 @@
 /** `pinetboot image ...` */
 import { buildCommand, buildRouteMap } from "@stricli/core";
 import { formatSize } from "../../appliance/index.ts";
+import { propose } from "../complete-names.ts";
 import { read, withApi } from "../backend.ts";
 import { type CommonFlags, commonFlags, text } from "../flags.ts";
 import { printJson, printTable } from "../output.ts";
@@ -36,7 +37,14 @@ const list = buildCommand({
 
 const nameArgument = {
   kind: "tuple",
-  parameters: [{ brief: "Name, id, or the first 8 digits of it", parse: text, placeholder: "image" }],
+  parameters: [
+    {
+      brief: "Name, id, or the first 8 digits of it",
+      parse: text,
+      placeholder: "image",
+      proposeCompletions: propose("images"),
+    },
+  ],
 } as const;
 
 const info = buildCommand({

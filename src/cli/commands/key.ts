@@ -1,5 +1,6 @@
 /** `pinetboot key ...` */
 import { buildCommand, buildRouteMap } from "@stricli/core";
+import { propose } from "../complete-names.ts";
 import { read, withApi, withServer } from "../backend.ts";
 import { type CommonFlags, commonFlags, text } from "../flags.ts";
 import { failure, printJson, printTable } from "../output.ts";
@@ -52,7 +53,12 @@ const remove = buildCommand({
   docs: { brief: "Take a key back", fullDescription: "Example:\n  pinetboot key remove 1f3a9c20" },
   parameters: {
     flags: commonFlags,
-    positional: { kind: "tuple", parameters: [{ brief: "Id of the key", parse: text, placeholder: "id" }] },
+    positional: {
+      kind: "tuple",
+      parameters: [
+        { brief: "Id of the key", parse: text, placeholder: "id", proposeCompletions: propose("keys") },
+      ],
+    },
   },
   async func(flags: CommonFlags, id: string) {
     await withApi(flags, "key remove", (api) => api.client.keys[":id"].$delete({ param: { id } }));

@@ -1,6 +1,7 @@
 /** `pinetboot pi eeprom` */
 import { buildCommand } from "@stricli/core";
 import type { Answered, ApiClient } from "../../web/index.ts";
+import { propose } from "../complete-names.ts";
 import { read, withApi } from "../backend.ts";
 import { type CommonFlags, commonFlags, text } from "../flags.ts";
 import { failure, printJson } from "../output.ts";
@@ -40,7 +41,12 @@ export const piEeprom = buildCommand({
     positional: {
       kind: "tuple",
       parameters: [
-        { brief: "Serial number (the last 8 digits will do) or MAC", parse: text, placeholder: "serial" },
+        {
+          brief: "Serial number (the last 8 digits will do) or MAC",
+          parse: text,
+          placeholder: "serial",
+          proposeCompletions: propose("pis"),
+        },
       ],
     },
   },

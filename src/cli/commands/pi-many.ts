@@ -2,6 +2,7 @@
 import { buildCommand } from "@stricli/core";
 import { ApplianceError } from "../../appliance/index.ts";
 import { withApi, withServer } from "../backend.ts";
+import { propose } from "../complete-names.ts";
 import { type CommonFlags, commonFlags, text } from "../flags.ts";
 import {
   doWithPis,
@@ -44,6 +45,7 @@ export const set = buildCommand({
       group: {
         kind: "parsed",
         parse: text,
+        proposeCompletions: propose("groups"),
         brief: "The group that they are in; none for none",
         placeholder: "group",
         optional: true,

@@ -5,6 +5,7 @@ import { ApplianceError, BOOT_STAGES, parseDuration, wordsOf } from "../../appli
 import { withServer } from "../backend.ts";
 import { type CommonFlags, commonFlags, text } from "../flags.ts";
 import { printJson } from "../output.ts";
+import { onePi } from "../pi-selection.ts";
 import { asWaitFailure, WAIT_EXITS } from "../wait/failure.ts";
 import { parseUntil, type Until, UNTIL_WORDS } from "../wait/until.ts";
 import { waitForPi } from "../wait/wait-for-pi.ts";
@@ -62,12 +63,7 @@ export const wait = buildCommand({
         optional: true,
       },
     },
-    positional: {
-      kind: "tuple",
-      parameters: [
-        { brief: "Serial number (the last 8 digits will do), MAC, or name", parse: text, placeholder: "pi" },
-      ],
-    },
+    positional: onePi,
   },
   async func(flags: WaitFlags, pi: string) {
     const log = flags.log === undefined ? undefined : openLog(flags.log);

@@ -3,6 +3,7 @@ import { buildCommand, buildRouteMap } from "@stricli/core";
 import { BOOT_MODES, type BootMode, SHIM_VARIANTS, type ShimVariant } from "../../appliance/index.ts";
 import type { Answered, ApiClient } from "../../web/index.ts";
 import { read, withApi } from "../backend.ts";
+import { propose } from "../complete-names.ts";
 import { type CommonFlags, commonFlags, MODE_BRIEF, text } from "../flags.ts";
 import { type CustomiseFlags, customiseFlags, customiseRequest } from "../customise-flags.ts";
 import { printJson, printTable } from "../output.ts";
@@ -16,6 +17,7 @@ import {
 } from "../pi-selection.ts";
 import { piEeprom } from "./pi-eeprom.ts";
 import { customisePi } from "./customise.ts";
+import { info } from "./pi-info.ts";
 import { wait } from "./pi-wait.ts";
 import { blink, forget, reboot, reset, set } from "./pi-many.ts";
 
@@ -83,7 +85,13 @@ const assign = buildCommand({
   parameters: {
     flags: {
       ...commonFlags,
-      image: { kind: "parsed", parse: text, brief: "Name or id of the image", placeholder: "image" },
+      image: {
+        kind: "parsed",
+        parse: text,
+        brief: "Name or id of the image",
+        placeholder: "image",
+        proposeCompletions: propose("images"),
+      },
       mode: { kind: "enum", values: BOOT_MODES, brief: MODE_BRIEF, optional: true },
       variant: { kind: "enum", values: SHIM_VARIANTS, brief: "Which shim", optional: true },
       ephemeral: {
@@ -131,6 +139,18 @@ const assign = buildCommand({
 });
 
 export const piRoutes = buildRouteMap({
-  routes: { list, assign, set, customise: customisePi, wait, reset, reboot, blink, eeprom: piEeprom, forget },
+  routes: {
+    list,
+    info,
+    assign,
+    set,
+    customise: customisePi,
+    wait,
+    reset,
+    reboot,
+    blink,
+    eeprom: piEeprom,
+    forget,
+  },
   docs: { brief: "The Raspberry Pis" },
 });

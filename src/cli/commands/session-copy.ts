@@ -2,13 +2,19 @@
 import { buildCommand } from "@stricli/core";
 import { ApplianceError, formatSize } from "../../appliance/index.ts";
 import { read, withApi } from "../backend.ts";
+import { propose } from "../complete-names.ts";
 import { EXPORT_WORDS, exportFlags, type ExportFlags } from "../export-flags.ts";
 import { type CommonFlags, commonFlags, text } from "../flags.ts";
 import { followCopy } from "../follow-copy.ts";
 import { printJson } from "../output.ts";
 import { exportAndSay } from "../run-export.ts";
 
-const id = { brief: "Id or IQN of the session", parse: text, placeholder: "id" };
+const id = {
+  brief: "Id or IQN of the session",
+  parse: text,
+  placeholder: "id",
+  proposeCompletions: propose("sessions"),
+};
 
 interface ChoiceFlags {
   readonly snapshot?: string;

@@ -1,12 +1,18 @@
 /** `pinetboot session ...`: what is done with the content of a session. */
 import { buildCommand } from "@stricli/core";
 import { ApplianceError, parseDuration, parseSize } from "../../appliance/index.ts";
+import { propose } from "../complete-names.ts";
 import { read, withApi, withServer } from "../backend.ts";
 import { type CommonFlags, commonFlags, sizeFlag, text, timeFlag } from "../flags.ts";
 import { printJson, printTable } from "../output.ts";
 import { printCreated } from "./session-text.ts";
 
-const id = { brief: "Id or IQN of the session", parse: text, placeholder: "id" };
+const id = {
+  brief: "Id or IQN of the session",
+  parse: text,
+  placeholder: "id",
+  proposeCompletions: propose("sessions"),
+};
 const oneSession = { kind: "tuple", parameters: [id] } as const;
 const sessionAndSnapshot = {
   kind: "tuple",

@@ -1,5 +1,6 @@
 /** `pinetboot session ...` */
 import { buildCommand, buildRouteMap } from "@stricli/core";
+import { propose } from "../complete-names.ts";
 import { read, withApi } from "../backend.ts";
 import { type CommonFlags, commonFlags, sizeFlag, text, timeFlag } from "../flags.ts";
 import { type CustomiseFlags, customiseFlags, customiseRequest } from "../customise-flags.ts";
@@ -40,6 +41,7 @@ const create = buildCommand({
       image: {
         kind: "parsed",
         parse: text,
+        proposeCompletions: propose("images"),
         brief: "Image under the disk; several make several LUNs (default: blank)",
         placeholder: "name",
         optional: true,
@@ -118,7 +120,14 @@ const info = buildCommand({
     flags: commonFlags,
     positional: {
       kind: "tuple",
-      parameters: [{ brief: "Id or IQN of the session", parse: text, placeholder: "id" }],
+      parameters: [
+        {
+          brief: "Id or IQN of the session",
+          parse: text,
+          placeholder: "id",
+          proposeCompletions: propose("sessions"),
+        },
+      ],
     },
   },
   async func(flags: CommonFlags, id: string) {
@@ -144,7 +153,14 @@ const remove = buildCommand({
     },
     positional: {
       kind: "tuple",
-      parameters: [{ brief: "Id or IQN of the session", parse: text, placeholder: "id" }],
+      parameters: [
+        {
+          brief: "Id or IQN of the session",
+          parse: text,
+          placeholder: "id",
+          proposeCompletions: propose("sessions"),
+        },
+      ],
     },
   },
   async func(flags: CommonFlags & { readonly force: boolean }, id: string) {
@@ -168,7 +184,14 @@ const unfence = buildCommand({
     flags: commonFlags,
     positional: {
       kind: "tuple",
-      parameters: [{ brief: "Id or IQN of the session", parse: text, placeholder: "id" }],
+      parameters: [
+        {
+          brief: "Id or IQN of the session",
+          parse: text,
+          placeholder: "id",
+          proposeCompletions: propose("sessions"),
+        },
+      ],
     },
   },
   async func(flags: CommonFlags, id: string) {

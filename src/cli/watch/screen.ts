@@ -29,7 +29,7 @@ type Paint = "bold" | "dim" | "good" | "bad" | "busy";
 
 const CODES: Record<Paint, string> = { bold: "1", dim: "2", good: "32", bad: "31", busy: "33" };
 
-const MARKS: Record<Step["state"], { readonly sign: string; readonly paint: Paint }> = {
+export const MARKS: Record<Step["state"], { readonly sign: string; readonly paint: Paint }> = {
   waiting: { sign: "·", paint: "dim" },
   "under-way": { sign: "▸", paint: "busy" },
   ok: { sign: "✓", paint: "good" },
