@@ -36,6 +36,14 @@ function run(...words: string[]): Promise<Finished> {
   return runProgram([...SOURCE, ...words], { env: { XDG_DATA_HOME: home, PINETBOOT_SERVER: undefined } });
 }
 
+/** As `offered`, for names that there are: a server that is slow on a busy machine is asked again, by another Tab. */
+async function offeredNames(dataHome: string, ...words: string[]): Promise<string[]> {
+  for (;;) {
+    const found = await offered(dataHome, ...words);
+    if (found.length > 0) return found;
+  }
+}
+
 /** What bash offers behind `pinetboot` and these words. */
 async function offered(dataHome: string, ...words: string[]): Promise<string[]> {
   const program = SOURCE.map((word) => `'${word}'`).join(" ");
@@ -54,18 +62,18 @@ async function offered(dataHome: string, ...words: string[]): Promise<string[]> 
 
 describeWith(["bash"], "completion of names in bash", () => {
   test("offers those of the server that runs", async () => {
-    expect(await offered(home, "session", "remove", session.slice(0, 2))).toEqual([session]);
-    expect(await offered(home, "session", "remove", "")).toEqual([session]);
-    expect(await offered(home, "session", "create", "--image", "bl")).toEqual(["blank"]);
-    expect(await offered(home, "pi", "info", "8d3f")).toEqual(["8d3fa2c1", "8d3fa2c2"]);
-    expect(await offered(home, "pi", "reset", "--group", "")).toEqual(["lab"]);
-    expect(await offered(folder.path, "session", "remove", "--data", join(home, "pinetboot"), "")).toEqual([
-      session,
-    ]);
+    expect(await offeredNames(home, "session", "remove", session.slice(0, 2))).toEqual([session]);
+    expect(await offeredNames(home, "session", "remove", "")).toEqual([session]);
+    expect(await offeredNames(home, "session", "create", "--image", "bl")).toEqual(["blank"]);
+    expect(await offeredNames(home, "pi", "info", "8d3f")).toEqual(["8d3fa2c1", "8d3fa2c2"]);
+    expect(await offeredNames(home, "pi", "reset", "--group", "")).toEqual(["lab"]);
+    expect(
+      await offeredNames(folder.path, "session", "remove", "--data", join(home, "pinetboot"), ""),
+    ).toEqual([session]);
   }, 60_000);
 
   test("takes a name for a word, whatever is in it", async () => {
-    const [found] = await offered(home, "pi", "wait", "rack 3");
+    const [found] = await offeredNames(home, "pi", "wait", "rack 3");
     expect(existsSync(TRAP)).toBe(false);
     const back = await runProgram(["bash", "-c", `printf %s ${found}`]);
     expect(back.stdout).toBe(TRAP_NAME);

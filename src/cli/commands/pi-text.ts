@@ -23,7 +23,6 @@ export function piLines(
   { now, colour }: { readonly now: number; readonly colour: boolean },
 ): string[] {
   const { pi } = known;
-  const row = (title: string, value: string): string => `  ${title.padEnd(11)}${value}`;
   return [
     `Pi ${pi.key}${pi.label === null ? "" : ` (${pi.label})`}`,
     row("model", pi.model ?? "not known"),
@@ -44,6 +43,10 @@ export function piLines(
     "",
     ...timelineLines(known, painter(colour)),
   ];
+}
+
+function row(title: string, value: string): string {
+  return `  ${title.padEnd(11)}${value}`;
 }
 
 function bootsText({ pi, image }: KnownPi): string {
