@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { cutText } from "./cut-text.ts";
+import { cutText, wrapText } from "./cut-text.ts";
 
 test("a wide sign takes two columns, and none is cut in half", () => {
   expect(cutText("漢字かな", 5)).toBe("漢字");
@@ -25,4 +25,10 @@ test("nothing is wider than the columns that it has", () => {
       },
     ),
   );
+});
+
+test("words are put into lines that fit, and none is lost", () => {
+  expect(wrapText("one two three", 8)).toEqual(["one two", "three"]);
+  expect(wrapText("漢字 かな x", 9)).toEqual(["漢字 かな", "x"]);
+  expect(wrapText("a-word-that-is-longer x", 8)).toEqual(["a-word-that-is-longer", "x"]);
 });

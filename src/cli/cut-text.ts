@@ -1,4 +1,4 @@
-/** Text cut to a number of columns of a terminal: wide signs take two, colours none, and no sign is cut in half. */
+/** Text cut to, or in lines of, a number of columns of a terminal: wide signs take two, colours none, and no sign is cut in half. */
 
 /** The codes of colours that `painter` writes. */
 // oxlint-disable-next-line no-control-regex
@@ -24,4 +24,16 @@ export function cutText(text: string, columns: number): string {
     }
   }
   return out;
+}
+
+/** The words of `text` in lines of at most so many columns; a longer word is a line of its own. Without colours. */
+export function wrapText(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.trim().split(/ +/)) {
+    const last = lines.at(-1);
+    const longer = last === undefined ? word : `${last} ${word}`;
+    if (last === undefined || Bun.stringWidth(longer) > columns) lines.push(word);
+    else lines[lines.length - 1] = longer;
+  }
+  return lines;
 }

@@ -57,7 +57,7 @@ async function stillThere<J>(look: () => Promise<J>): Promise<J> {
   try {
     return await look();
   } catch (error) {
-    if (error instanceof ApplianceError) throw error;
+    if (error instanceof ApplianceError && error.code !== "not-serving") throw error;
     throw new ApplianceError(
       "not-serving",
       "The server was stopped, and what it worked at with it",

@@ -1,5 +1,5 @@
 /** Tables as lines of text, no wider than the terminal: a pure function. */
-import { cutText } from "./cut-text.ts";
+import { cutText, wrapText } from "./cut-text.ts";
 
 export interface Column<T> {
   readonly title: string;
@@ -74,15 +74,7 @@ function total(widths: readonly number[]): number {
 }
 
 function leftOutLines(titles: readonly string[], width: number): string[] {
-  const words = `No room for ${titles.join(", ")}: a wider terminal or --json has them.`.split(" ");
-  const lines = [""];
-  for (const word of words) {
-    const last = lines.at(-1) ?? "";
-    const longer = last === "" ? word : `${last} ${word}`;
-    if (last === "" || longer.length <= width) lines[lines.length - 1] = longer;
-    else lines.push(word);
-  }
-  return ["", ...lines];
+  return ["", ...wrapText(`No room for ${titles.join(", ")}: a wider terminal or --json has them.`, width)];
 }
 
 function padded(cell: string, width: number): string {

@@ -7,9 +7,22 @@ import { VERSION } from "./version.ts";
 /** Sends one request; a problem is thrown as ApplianceError. */
 export type Send = (url: string, init?: RequestInit) => Promise<Response>;
 
-/** To the server that listens on the socket. */
+/** The server was there, and is not any more. */
+export function serverGone(cause: unknown): ApplianceError {
+  return new ApplianceError("not-serving", "The server went away", "Start it again: pinetboot serve", {
+    cause,
+  });
+}
+
+/** To the server that listens on the socket. Throws "not-serving" when it goes away meanwhile. */
 export function socketSend(socket: string): Send {
-  return async (url, init) => checked(await fetch(url, { ...init, unix: socket }));
+  return async (url, init) => {
+    const signal = init?.signal;
+    const answer = await fetch(url, { ...init, unix: socket }).catch((error: unknown) => {
+      throw signal?.aborted ? error : serverGone(error);
+    });
+    return checked(answer);
+  };
 }
 
 /** To a server on another computer; what it wants of a key is told in the words of a command. */

@@ -7,6 +7,7 @@ import { type Api, read, withServer } from "../backend.ts";
 import { type CommonFlags, commonFlags } from "../flags.ts";
 import { inColour } from "../output.ts";
 import { readEvents } from "../sse.ts";
+import { serverGone } from "../transport.ts";
 import { eventLine, type Known, painter, type WatchedEvent, watchScreen } from "../watch/screen.ts";
 
 /** As many as the server keeps. */
@@ -44,9 +45,15 @@ export const watchCommand = buildCommand({
 
 async function printEvents(api: Api, json: boolean): Promise<void> {
   const plain = painter(false);
-  for await (const event of readEvents(await api.client.events.$get({ query: {} }), EventSchema))
-    console.log(json ? JSON.stringify(event) : eventLine(event, plain));
-  throw new ApplianceError("not-serving", "The server went away", "Start it again: pinetboot serve");
+  const response = await api.client.events.$get({ query: {} });
+  let ended: unknown;
+  try {
+    for await (const event of readEvents(response, EventSchema))
+      console.log(json ? JSON.stringify(event) : eventLine(event, plain));
+  } catch (error) {
+    ended = error;
+  }
+  throw serverGone(ended);
 }
 
 async function drawLive(api: Api): Promise<void> {
@@ -97,7 +104,8 @@ async function follow(api: Api, picture: Picture, quit: AbortSignal): Promise<vo
       else picture.drawSoon();
     }
   } catch (error) {
-    const isRefusal = error instanceof ApplianceError && !["unreachable", "internal"].includes(error.code);
+    const isRefusal =
+      error instanceof ApplianceError && !["unreachable", "not-serving", "internal"].includes(error.code);
     if (isRefusal && !signal.aborted) throw error;
   } finally {
     clearInterval(timer);

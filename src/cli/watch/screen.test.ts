@@ -90,6 +90,48 @@ describe("the screen of watch", () => {
   test("a line cut inside a colour ends the colour", () => {
     const events = [event(1, { state: "fail", detail: "y".repeat(300) })];
     const lines = watchScreen({ ...known, events }, { ...terminal, columns: 40, colour: true });
-    for (const line of lines.filter((one) => one.includes("\u001b["))) expect(line).toEndWith("\u001b[0m");
+    expect(lines.some((line) => line.includes("yyy"))).toBe(true);
+    // oxlint-disable-next-line no-control-regex
+    for (const line of lines) expect(line).not.toMatch(/\u001b\[[1-9]\d*m(?!.*\u001b\[0m)/);
+  });
+
+  test("calls a Pi by its name, and is readable where it is narrow", () => {
+    const events = [
+      event(1, {}),
+      event(2, {
+        stage: "login",
+        state: "fail",
+        detail: "The password of this Pi is refused",
+        fix: "Switch it off and on again.",
+      }),
+    ];
+    const lines = watchScreen(
+      { ...known, pis: [{ ...pi, label: "rack3-left" }], events },
+      { ...terminal, columns: 40 },
+    );
+    expect(lines.join("\n")).toContain("abcdef12 rack3-left");
+    expect(lines).toContain("  ✓----✗·· login");
+    expect(lines.slice(4, 6)).toEqual([
+      "  The password of this Pi is refused",
+      "  Switch it off and on again.",
+    ]);
+  });
+
+  test("has a line for each of many Pis, those heard last first, and says how many are left over", () => {
+    const pis = Array.from({ length: 30 }, (_, index) => ({
+      ...pi,
+      key: `abcdef${10 + index}`,
+      last_seen: new Date(terminal.now + index * 1000).toISOString(),
+    }));
+    const lines = watchScreen({ ...known, pis }, terminal);
+    expect(lines).toHaveLength(terminal.rows);
+    expect(lines[2]).toStartWith("abcdef39  ········  not heard");
+    expect(lines.at(-1)).toBe("and 9 more: pinetboot pi list");
+  });
+
+  test("says that the server went away, and keeps what was known", () => {
+    const text = watchScreen({ ...known, isGone: true }, terminal).join("\n");
+    expect(text).toContain("The server went away");
+    expect(text).toContain("abcdef12");
   });
 });

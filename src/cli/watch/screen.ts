@@ -1,7 +1,7 @@
 /** What `pinetboot watch` shows, as lines of text: a pure function of what is known and of the terminal's size. */
 import type { z } from "zod";
 import { type Boot, bootOf, formatDuration, formatSize, type Step } from "../../appliance/index.ts";
-import { cutText } from "../cut-text.ts";
+import { cutText, wrapText } from "../cut-text.ts";
 import type { EventSchema, HealthSchema, ImageSchema, PiSchema, SessionSchema } from "../../web/index.ts";
 
 export type WatchedEvent = z.infer<typeof EventSchema>;
@@ -37,14 +37,18 @@ export const MARKS: Record<Step["state"], { readonly sign: string; readonly pain
   skipped: { sign: "-", paint: "dim" },
 };
 
-/** Pis first: they are what people wait for. Then who uses which disk, and with what room is left the latest events. */
+/**
+ * Pis first: they are what people wait for. Then who uses which disk, and with what room is left the latest events. Where
+ * the Pis do not fit, each has one line, those heard last first, and how many are left over is said.
+ */
 export function watchScreen(known: Known, terminal: Terminal): string[] {
   const paint = painter(terminal.colour);
-  const lines = [
-    ...headLines(known, paint),
-    ...known.pis.flatMap((pi) => ["", ...piLines(pi, known, terminal, paint)]),
-    ...diskLines(known, paint),
-  ];
+  const head = headLines(known, terminal, paint);
+  const disks = diskLines(known, paint);
+  const cards = known.pis.flatMap((pi) => ["", ...piLines(pi, known, terminal, paint)]);
+  const roomForPis = terminal.rows - head.length - disks.length;
+  const pis = cards.length <= roomForPis ? cards : ["", ...shortLines(known, roomForPis - 1, paint)];
+  const lines = [...head, ...pis, ...disks];
   const room = terminal.rows - lines.length - 2;
   if (room > 0 && known.events.length > 0)
     lines.push("", ...known.events.slice(-room).map((event) => eventLine(event, paint)));
@@ -64,48 +68,82 @@ export function painter(colour: boolean): (style: Paint, text: string) => string
   return (style, text) => (colour ? `\u001b[${CODES[style]}m${text}\u001b[0m` : text);
 }
 
-function headLines({ health, pis, isGone }: Known, paint: ReturnType<typeof painter>): string[] {
+function headLines(
+  { health, pis, isGone }: Known,
+  { columns }: Terminal,
+  paint: ReturnType<typeof painter>,
+): string[] {
   const shim = health.shim;
   const eta = shim.eta_seconds === null ? "" : `, ${formatDuration(shim.eta_seconds * 1000)} left`;
+  const said = (style: Paint, text: string): string[] =>
+    wrapText(text, columns).map((line) => paint(style, line));
   return [
     paint("bold", `pinetboot ${health.version}`) + paint("dim", "   q ends this, not the server"),
-    ...(isGone ? [paint("bad", "The server went away. This goes on when it is back: pinetboot serve")] : []),
-    ...(shim.state === "building" ? [paint("busy", `Boot shim: ${shim.step ?? "being built"}${eta}`)] : []),
-    ...(shim.state === "missing" ? [paint("bad", "No boot shim: Pis cannot boot")] : []),
-    ...health.problems.map(({ message, fix }) => paint("bad", `${message} ${fix ?? ""}`.trimEnd())),
-    ...(pis.length === 0 ? ["", "No Pi has asked yet. Switch one on: it appears here by itself."] : []),
+    ...(isGone ? said("bad", "The server went away. This goes on when it is back: pinetboot serve") : []),
+    ...(shim.state === "building" ? said("busy", `Boot shim: ${shim.step ?? "being built"}${eta}`) : []),
+    ...(shim.state === "missing" ? said("bad", "No boot shim: Pis cannot boot") : []),
+    ...health.problems.flatMap(({ message, fix }) => said("bad", `${message} ${fix ?? ""}`)),
+    ...(pis.length === 0
+      ? ["", ...wrapText("No Pi has asked yet. Switch one on: it appears here by itself.", columns)]
+      : []),
   ];
 }
 
 function piLines(
   pi: Known["pis"][number],
   { events, images }: Known,
-  { now }: Terminal,
+  { now, columns }: Terminal,
   paint: ReturnType<typeof painter>,
 ): string[] {
   const own = events.filter((event) => event.pi === pi.key);
   const boot = bootOf(own);
   const image = images.find(({ id }) => id === pi.assignment?.image)?.name;
   const seen = formatDuration(Math.max(1000, now - Date.parse(pi.last_seen)));
-  const steps = boot.steps.map(({ stage, state }) =>
-    paint(MARKS[state].paint, `${MARKS[state].sign} ${stage}`),
-  );
+  const { style, text } = latestWords(pi, boot, own.at(-1));
   return [
-    `${paint("bold", pi.key)} ${pi.model ?? "Raspberry Pi"}  ${image ?? paint("busy", "no image chosen")}  ${paint("dim", `${pi.address ?? "no address"}, ${seen} ago`)}`,
-    `  ${steps.join("  ")}`,
-    `  ${latestWords(pi, boot, own.at(-1), paint)}`,
+    `${paint("bold", pi.key)} ${pi.label ?? pi.model ?? "Raspberry Pi"}  ${image ?? paint("busy", "no image chosen")}  ${paint("dim", `${pi.address ?? "no address"}, ${seen} ago`)}`,
+    `  ${stepsLine(boot, columns - 2, paint)}`,
+    ...wrapText(text, columns - 2).map((line) => `  ${style === undefined ? line : paint(style, line)}`),
   ];
+}
+
+/** Each stage by its sign and name; where that is too wide, the signs alone and the name of the one it is at. */
+function stepsLine({ steps }: Boot, columns: number, paint: ReturnType<typeof painter>): string {
+  const named = steps.map(({ stage, state }) => `${MARKS[state].sign} ${stage}`);
+  if (named.join("  ").length <= columns)
+    return steps.map(({ state }, index) => paint(MARKS[state].paint, named[index] ?? "")).join("  ");
+  return signsOf(steps, paint);
+}
+
+function signsOf(steps: Boot["steps"], paint: ReturnType<typeof painter>): string {
+  const signs = steps.map(({ state }) => paint(MARKS[state].paint, MARKS[state].sign)).join("");
+  return `${signs} ${steps.findLast(({ at }) => at !== undefined)?.stage ?? ""}`.trimEnd();
+}
+
+/** A line for each Pi, as many as there is room for, and what is left over. */
+function shortLines({ pis, events }: Known, room: number, paint: ReturnType<typeof painter>): string[] {
+  const heardLast = pis.toSorted((one, other) => other.last_seen.localeCompare(one.last_seen));
+  const shown = pis.length <= room ? heardLast : heardLast.slice(0, Math.max(0, room - 1));
+  const lines = shown.map((pi) => {
+    const own = events.filter((event) => event.pi === pi.key);
+    const boot = bootOf(own);
+    const { style, text } = latestWords(pi, boot, own.at(-1));
+    const name = pi.label === null ? "" : ` ${pi.label}`;
+    return `${paint("bold", pi.key)}${name}  ${signsOf(boot.steps, paint)}  ${style === undefined ? text : paint(style, text)}`;
+  });
+  const left = pis.length - shown.length;
+  return left === 0 ? lines : [...lines, paint("dim", `and ${left} more: pinetboot pi list`)];
 }
 
 function latestWords(
   pi: Known["pis"][number],
   boot: Boot,
   latest: WatchedEvent | undefined,
-  paint: ReturnType<typeof painter>,
-): string {
-  if (boot.failure) return paint("bad", `${boot.failure.detail} ${boot.failure.fix ?? ""}`.trimEnd());
-  if (pi.assignment === null) return paint("busy", `pinetboot pi assign ${pi.key} --image IMAGE`);
-  return latest?.detail ?? paint("dim", "not heard since the server started");
+): { readonly style?: Paint; readonly text: string } {
+  if (boot.failure)
+    return { style: "bad", text: `${boot.failure.detail} ${boot.failure.fix ?? ""}`.trimEnd() };
+  if (pi.assignment === null) return { style: "busy", text: `pinetboot pi assign ${pi.key} --image IMAGE` };
+  return latest ? { text: latest.detail } : { style: "dim", text: "not heard since the server started" };
 }
 
 function diskLines({ sessions }: Known, paint: ReturnType<typeof painter>): string[] {
