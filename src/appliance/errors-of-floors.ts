@@ -47,8 +47,11 @@ export function toApplianceError(error: unknown): ApplianceError {
     );
   // SQLite has a name of its own for it.
   if (["ENOSPC", "EDQUOT", "SQLITE_FULL"].includes(errnoOf(error) ?? ""))
-    return new ApplianceError("no-space", wordsOf(error), "Make room on the disk of the data folder.", {
-      cause: error,
-    });
+    return new ApplianceError(
+      "no-space",
+      "The disk is full",
+      "Make room on the disk of the data folder (pinetboot image df shows what takes it).",
+      { cause: error },
+    );
   return new ApplianceError("internal", wordsOf(error), undefined, { cause: error });
 }

@@ -13,7 +13,8 @@ export function printTable<T>(rows: readonly T[], columns: readonly Column<T>[],
   else for (const line of tableLines(rows, columns, terminalWidth())) console.log(line);
 }
 
-function terminalWidth(): number {
+/** Its columns; without end where the output is no terminal. */
+export function terminalWidth(): number {
   return process.stdout.isTTY ? process.stdout.columns || 80 : Number.POSITIVE_INFINITY;
 }
 

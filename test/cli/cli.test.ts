@@ -153,6 +153,22 @@ describe("without a server", () => {
     expect(stderr.trim().split("\n")).toHaveLength(1);
   });
 
+  test("a folder or a file that cannot be written is named, with what to do", async () => {
+    const folderRefused = await run("session", "list", "--data", "/proc/pinetboot");
+    expect(folderRefused).toMatchObject({ code: 1, stdout: "" });
+    expect(folderRefused.stderr).toMatch(
+      /^pinetboot: The folder \/proc\/pinetboot cannot be made .*--data.*\n$/,
+    );
+    const fileRefused = await run("doctor", "--report", "/proc/report.json", "--json");
+    expect(fileRefused.code).toBe(1);
+    expect(JSON.parse(fileRefused.stderr)).toMatchObject({
+      error: { code: "not-permitted", message: expect.stringContaining("/proc/report.json") },
+    });
+    const absent = await run("image", "import", "/nothere.img");
+    expect(absent.code).toBe(1);
+    expect(absent.stderr).toMatch(/cannot be read.*Is its name right/);
+  }, 60_000);
+
   test("the data folder is the person's by default", async () => {
     await run("session", "list");
     expect(await Bun.file(join(folder.path, "pinetboot", "pinetboot.db")).exists()).toBe(true);

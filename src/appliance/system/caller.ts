@@ -3,7 +3,7 @@ import { chownSync, mkdirSync, readFileSync } from "node:fs";
 import { lchown, readdir } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
-import { errnoOf } from "../errors.ts";
+import { ApplianceError, errnoOf, wordsOf } from "../errors.ts";
 
 export interface Caller {
   readonly uid: number;
@@ -39,12 +39,29 @@ export function defaultCacheFolder(env: Env = process.env): string {
   return join(env["XDG_CACHE_HOME"] ?? join(homeOf(env), ".cache"), "pinetboot");
 }
 
-/** Makes a folder and what is missing above it; what was made belongs to the caller of sudo. `mode` is for the last one. */
+/**
+ * Makes a folder and what is missing above it; what was made belongs to the caller of sudo. `mode` is for the last one.
+ * Throws "not-permitted" in words.
+ */
 export function makeFolder(path: string, mode = 0o755, caller = sudoCaller()): void {
-  const first = mkdirSync(path, { recursive: true, mode });
+  const first = madeFolder(path, mode);
   if (first === undefined || caller === undefined) return;
   for (let made = path; made.length >= first.length; made = dirname(made))
     chownSync(made, caller.uid, caller.gid);
+}
+
+function madeFolder(path: string, mode: number): string | undefined {
+  try {
+    return mkdirSync(path, { recursive: true, mode });
+  } catch (error) {
+    if (errnoOf(error) === "ENOSPC") throw error;
+    throw new ApplianceError(
+      "not-permitted",
+      `The folder ${path} cannot be made (${errnoOf(error) ?? wordsOf(error)})`,
+      "Choose another one with --data, or run this as a user who may write there.",
+      { cause: error },
+    );
+  }
 }
 
 /** Gives a file that root made to the caller of sudo. A file that is not there is nobody's. */

@@ -1,18 +1,22 @@
 /** `pinetboot doctor` */
-import { writeFile } from "node:fs/promises";
+import { type FileHandle, open, writeFile } from "node:fs/promises";
 import { release, type } from "node:os";
 import { resolve } from "node:path";
 import { buildCommand } from "@stricli/core";
+import { wordsOf } from "../../appliance/index.ts";
 import type { Answered, ApiClient } from "../../web/index.ts";
 import { type Api, read, withApi } from "../backend.ts";
+import { wrapText } from "../cut-text.ts";
 import { type CommonFlags, commonFlags } from "../flags.ts";
 import { latestEvents } from "../latest-events.ts";
-import { inColour, printJson, printTable } from "../output.ts";
+import { failure, inColour, printJson, printTable, terminalWidth } from "../output.ts";
 import { VERSION } from "../version.ts";
 
 type Finding = Answered<Awaited<ReturnType<ApiClient["doctor"]["$get"]>>>[number];
 type Network = Answered<Awaited<ReturnType<ApiClient["network"]["$get"]>>>;
 
+/** Where the words of a finding begin. */
+const DETAIL_COLUMN = 14;
 const MARKS = { ok: "ok", warning: "!", problem: "!!" } as const;
 const COLOURS = { ok: 32, warning: 33, problem: 31 } as const;
 
@@ -38,17 +42,18 @@ export const doctorCommand = buildCommand({
     },
   },
   async func(flags: CommonFlags & { readonly report?: string }) {
+    const file = flags.report === undefined ? undefined : await openReport(flags.report);
     const { findings, network, report } = await withApi(flags, "doctor", async (api) => {
       const found = await read(api.client.doctor.$get());
       const seen = await read(api.client.network.$get());
-      return { findings: found, network: seen, report: flags.report && (await reportText(api, found, seen)) };
-    });
+      return { findings: found, network: seen, report: file && (await reportText(api, found, seen)) };
+    }).finally(() => file?.close());
     if (flags.json) printJson(findings);
     else {
       for (const finding of findings) console.log(findingText(finding));
       printIgnored(network);
     }
-    if (flags.report !== undefined && report) {
+    if (flags.report !== undefined && report !== undefined) {
       await writeFile(flags.report, report);
       if (!flags.json) console.log(`\nThe report is in ${flags.report}`);
     }
@@ -58,10 +63,26 @@ export const doctorCommand = buildCommand({
   },
 });
 
+/** Opened before the search, which takes seconds, so that a file that cannot be written is said at once. */
+async function openReport(path: string): Promise<FileHandle> {
+  return open(path, "w").catch((error: unknown) => {
+    throw failure(
+      "not-permitted",
+      `${path} cannot be written: ${wordsOf(error)}`,
+      "Choose another file with --report.",
+      { cause: error },
+    );
+  });
+}
+
 function findingText({ check, level, detail, fix }: Finding): string {
   const mark = MARKS[level].padStart(2);
   const head = inColour() ? `\u001b[${COLOURS[level]}m${mark}\u001b[0m` : mark;
-  return `${head} ${check.padEnd(10)} ${detail}${fix === null ? "" : `\n              -> ${fix}`}`;
+  const indent = `\n${" ".repeat(DETAIL_COLUMN)}`;
+  const width = terminalWidth() - DETAIL_COLUMN;
+  const words = wrapText(detail, width).join(indent);
+  const remedy = fix === null ? [] : wrapText(fix, width - 3);
+  return `${head} ${check.padEnd(10)} ${words}${remedy.map((line, index) => `${indent}${index === 0 ? "-> " : "   "}${line}`).join("")}`;
 }
 
 /** Who asked since the server started and got nothing; nothing when nobody did. */

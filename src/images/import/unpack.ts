@@ -169,7 +169,12 @@ export function toImageError(error: unknown): ImageError {
     case "ENOENT":
     case "EISDIR":
     case "EACCES":
-      return new ImageError("not-a-file", `the file cannot be read: ${words}`, undefined, { cause: error });
+      return new ImageError(
+        "not-a-file",
+        `the file cannot be read: ${words}`,
+        "Is its name right, and may the server read it?",
+        { cause: error },
+      );
     default:
       return new ImageError("io", words, undefined, { cause: error });
   }
