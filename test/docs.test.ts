@@ -2,6 +2,8 @@
 import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { generateHelpTextForAllCommands } from "@stricli/core";
+import { createApp } from "../src/cli/app.ts";
 
 const ROOT = resolve(import.meta.dir, "..");
 const DOCS = readdirSync(join(ROOT, "docs"))
@@ -49,3 +51,60 @@ test("every picture and document that a document shows exists", () => {
   );
   expect(missing).toEqual([]);
 });
+
+/** A command line of a document: in a block of shell, or between back-quotes. */
+const COMMAND =
+  /(?:^|[`\s|(])(?:sudo )?(?:\.\/)?pinetboot ((?:[a-z][a-z-]*)(?: [a-z][a-z-]*)?)((?: +(?:--?[\w-]+|[^\s`|;&)]+))*)/gm;
+
+/** Each command's help, by its words. */
+const HELPS = new Map(
+  generateHelpTextForAllCommands(createApp(false)).map(([words, help]) => [
+    words.replace("pinetboot ", ""),
+    help,
+  ]),
+);
+
+/** The command lines in a text that no command takes, or with a flag that it has not. */
+function deadCommands(text: string): { readonly found: number; readonly dead: readonly string[] } {
+  const lines = [...text.matchAll(COMMAND)];
+  const dead = lines.flatMap(([line, words = "", rest = ""]) => {
+    const [first = ""] = words.split(" ");
+    const isGroup = [...HELPS.keys()].some((known) => known.startsWith(`${first} `));
+    // A word behind a group of commands is one of them; behind a command it is its argument.
+    const help = HELPS.get(words) ?? (words === first && isGroup ? "" : HELPS.get(first));
+    if (help === undefined) return [line.trim()];
+    const flags = [...rest.matchAll(/(?:^|\s)(--[a-z][a-z0-9-]*)/g)].map(([, flag = ""]) => flag);
+    const unknown = flags.filter(
+      (flag) => flag !== "--help" && !new RegExp(`[ [/]${flag}[\\] /]`).test(help),
+    );
+    return unknown.map((flag) => `${line.trim()} (${flag})`);
+  });
+  return { found: lines.length, dead };
+}
+
+test("every command and flag that a document names exists", () => {
+  const readme = { name: "README.md", text: readFileSync(join(ROOT, "README.md"), "utf8") };
+  const checked = [...DOCS, readme].flatMap(({ name, text }) =>
+    shellOf(text).map((shell) => ({ name, ...deadCommands(shell) })),
+  );
+  expect(checked.reduce((sum, { found }) => sum + found, 0)).toBeGreaterThan(60);
+  expect(checked.flatMap(({ name, dead }) => dead.map((line) => `${name}: ${line}`))).toEqual([]);
+});
+
+test("every command's help has examples, and they are commands that exist", () => {
+  expect(HELPS.size).toBeGreaterThan(50);
+  for (const [command, help] of HELPS) {
+    const examples = /Examples?:\n([^]*?)\n\n/.exec(help)?.[1] ?? "";
+    const { found, dead } = deadCommands(examples);
+    expect({ command, found: found > 0, dead }).toEqual({ command, found: true, dead: [] });
+  }
+});
+
+/** What of a document is typed: its blocks of shell, and what stands between back-quotes. */
+function shellOf(text: string): string[] {
+  const blocks = [...text.matchAll(/```(?:sh|ini)?\n([^]*?)```/g)].map(([, block = ""]) =>
+    block.replaceAll("\\\n", " ").replaceAll(/(?<=^|\s)#.*$/gm, ""),
+  );
+  const rest = text.replaceAll(/```[^]*?```/g, "");
+  return [...blocks, ...[...rest.matchAll(/`([^`]+)`/g)].map(([whole]) => whole)];
+}

@@ -1,5 +1,5 @@
 /** `pinetboot doctor` */
-import { type FileHandle, open, writeFile } from "node:fs/promises";
+import { open, writeFile } from "node:fs/promises";
 import { release, type } from "node:os";
 import { resolve } from "node:path";
 import { buildCommand } from "@stricli/core";
@@ -42,18 +42,18 @@ export const doctorCommand = buildCommand({
     },
   },
   async func(flags: CommonFlags & { readonly report?: string }) {
-    const file = flags.report === undefined ? undefined : await openReport(flags.report);
+    if (flags.report !== undefined) await checkWritable(flags.report);
     const { findings, network, report } = await withApi(flags, "doctor", async (api) => {
       const found = await read(api.client.doctor.$get());
       const seen = await read(api.client.network.$get());
-      return { findings: found, network: seen, report: file && (await reportText(api, found, seen)) };
-    }).finally(() => file?.close());
+      return { findings: found, network: seen, report: flags.report && (await reportText(api, found, seen)) };
+    });
     if (flags.json) printJson(findings);
     else {
       for (const finding of findings) console.log(findingText(finding));
       printIgnored(network);
     }
-    if (flags.report !== undefined && report !== undefined) {
+    if (flags.report !== undefined && report) {
       await writeFile(flags.report, report);
       if (!flags.json) console.log(`\nThe report is in ${flags.report}`);
     }
@@ -63,16 +63,18 @@ export const doctorCommand = buildCommand({
   },
 });
 
-/** Opened before the search, which takes seconds, so that a file that cannot be written is said at once. */
-async function openReport(path: string): Promise<FileHandle> {
-  return open(path, "w").catch((error: unknown) => {
+/** Before the search, which takes seconds. What is in the file stays until there is a report. */
+async function checkWritable(path: string): Promise<void> {
+  try {
+    await (await open(path, "a")).close();
+  } catch (error) {
     throw failure(
       "not-permitted",
       `${path} cannot be written: ${wordsOf(error)}`,
       "Choose another file with --report.",
       { cause: error },
     );
-  });
+  }
 }
 
 function findingText({ check, level, detail, fix }: Finding): string {

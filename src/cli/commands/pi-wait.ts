@@ -23,7 +23,7 @@ export const wait = buildCommand({
     fullDescription:
       "Exit status: 0 it was reached; " +
       `${WAIT_EXITS.timeout} the time is over; ${WAIT_EXITS["boot-failed"]} the Pi stopped, and said why; ` +
-      `${WAIT_EXITS["not-serving"]} no server runs,\nor it went away; 1 something else.\n` +
+      `${WAIT_EXITS["not-serving"]} no server runs,\nor it went away; 1 something else, like a name of no Pi; 2 wrong words; 130 Ctrl-C.\n` +
       "The console is the kernel's log from the boot shim on, and what programs of the Pi's own system write to\n" +
       "/dev/kmsg; with a kernel's netconsole also what that sends.\n" +
       "Counts what happens from now on; --since also what happened a moment ago.\n\n" +
@@ -97,6 +97,10 @@ function openLog(path: string): { write(line: string): void; close(): void } {
       close: () => closeSync(file),
     };
   } catch (error) {
-    throw new ApplianceError("bad-request", `${path} cannot be written: ${wordsOf(error)}`);
+    throw new ApplianceError(
+      "bad-request",
+      `${path} cannot be written: ${wordsOf(error)}`,
+      "Choose another file with --log.",
+    );
   }
 }
