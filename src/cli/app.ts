@@ -23,6 +23,7 @@ import { shimRoutes } from "./commands/shim.ts";
 import { watchCommand } from "./commands/watch.ts";
 import { versionCommand } from "./commands/version.ts";
 import { errorText, usageText } from "./output.ts";
+import { ReaderGone } from "./standard-output.ts";
 import { VERSION } from "./version.ts";
 import { WaitFailure } from "./wait/failure.ts";
 
@@ -71,13 +72,15 @@ export function createApp(json: boolean): Application<CommandContext> {
       versionInfo: { currentVersion: VERSION },
       scanner: { caseStyle: "allow-kebab-for-camel" },
       documentation: { disableAnsiColor: true, onlyRequiredInUsageLine: true },
-      determineExitCode: (error) => (error instanceof WaitFailure ? error.exitStatus : 1),
+      determineExitCode: (error) =>
+        error instanceof WaitFailure || error instanceof ReaderGone ? error.exitStatus : 1,
       localization: {
         text: {
           ...text_en,
           exceptionWhileParsingArguments: (error) => parsingText(error, json),
           noCommandRegisteredForInput: (input) => usageText(text_en.noCommandRegisteredForInput(input), json),
-          exceptionWhileRunningCommand: (error) => errorText(error, json),
+          exceptionWhileRunningCommand: (error) =>
+            error instanceof ReaderGone ? "" : errorText(error, json),
           commandErrorResult: (error) => errorText(error, json),
         },
       },

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import { ApplianceError, errnoOf, formatSize, giveToCaller, wordsOf } from "../appliance/index.ts";
 import { ProgressLine } from "./progress-line.ts";
+import { writeOut } from "./standard-output.ts";
 
 /** Asks for the disk, from a byte on when it is given; `etag` is of the part that is there. */
 export type AskForBytes = (range: { readonly from: number; readonly etag: string } | undefined) => Promise<
@@ -68,10 +69,7 @@ export async function download(options: DownloadOptions): Promise<number> {
 /** Passes the bytes on as they come, for a pipe. */
 export async function passOn({ ask }: Pick<DownloadOptions, "ask">): Promise<void> {
   const { body } = await ask(undefined);
-  for await (const piece of body ?? [])
-    await new Promise<void>((resolve, reject) => {
-      process.stdout.write(piece, (error) => (error ? reject(error) : resolve()));
-    });
+  for await (const piece of body ?? []) await writeOut(piece);
 }
 
 async function fill(file: FileHandle, options: DownloadOptions): Promise<number> {

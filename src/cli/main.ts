@@ -17,6 +17,7 @@ const context = {
     stdout: process.stdout,
     stderr: {
       write(line: string) {
+        if (line.trim() === "") return;
         complaints += 1;
         if (complaints === 1) process.stderr.write(line);
       },

@@ -40,6 +40,12 @@ export async function exportAndSay(
 ): Promise<void> {
   const format = formatOf(flags, file);
   const toOutput = file === STANDARD_OUTPUT;
+  if (toOutput && process.stdout.isTTY)
+    throw new ApplianceError(
+      "bad-request",
+      "A terminal cannot take the bytes of a disk",
+      "Send them on (pinetboot ... - | PROGRAM), or name a file.",
+    );
   const path = resolve(file);
   const done = await withApi(flags, source.command, async (api) => {
     if (toOutput || api.at === "remote") {

@@ -41,7 +41,7 @@ export function remoteSend({ url: base, key }: RemoteServer): Send {
         { cause: error },
       );
     });
-    return checked(answer);
+    return checked(answer, key !== undefined);
   };
 }
 
@@ -60,7 +60,7 @@ export async function withFolderSend<T>(
   }
 }
 
-async function checked(response: Response): Promise<Response> {
+async function checked(response: Response, withKey = false): Promise<Response> {
   if (response.ok) return response;
   const said = ProblemSchema.safeParse(await response.json().catch(() => undefined));
   if (!said.success)
@@ -73,7 +73,7 @@ async function checked(response: Response): Promise<Response> {
   if (code === "key-needed")
     throw new ApplianceError(
       "not-permitted",
-      "The server wants a key",
+      withKey ? "The server does not know the key of $PINETBOOT_KEY" : "The server wants a key",
       "Make one on its computer (pinetboot key create NAME) and give it in the environment: PINETBOOT_KEY=...",
     );
   const known = ERROR_CODES.find((candidate) => candidate === code);

@@ -105,6 +105,19 @@ describe("a server on another computer", () => {
     expect(existsSync(join(folder.path, "elsewhere"))).toBe(false);
   }, 90_000);
 
+  test("ends as other programs do when nobody reads on, and gives a terminal no bytes of a disk", async () => {
+    const env = { PINETBOOT_SERVER: `127.0.0.1:${port}`, PINETBOOT_KEY: key };
+    const exported = `${SOURCE.join(" ")} image export disk -`;
+    const cut = await runProgram(["bash", "-c", `${exported} | head -c 1 | wc -c; echo \${PIPESTATUS[0]}`], {
+      env,
+    });
+    expect(cut).toMatchObject({ stdout: "1\n141\n", stderr: "" });
+    const terminal = await runProgram(["script", "-qec", exported, "/dev/null"], { env });
+    expect(terminal.code).toBe(1);
+    expect(terminal.stdout).toMatch(/A terminal cannot take the bytes of a disk.*name a file/);
+    expect(terminal.stdout.length).toBeLessThan(300);
+  }, 60_000);
+
   test("says that it wants a key, and that it is not there, each with what to do", async () => {
     const environment = { PINETBOOT_SERVER: `127.0.0.1:${port}`, PINETBOOT_KEY: "" };
     const keyless = await runProgram([...SOURCE, "image", "list", "--json"], { env: environment });
@@ -112,6 +125,10 @@ describe("a server on another computer", () => {
     expect(JSON.parse(keyless.stderr)).toMatchObject({
       error: { code: "not-permitted", fix: expect.stringContaining("PINETBOOT_KEY") },
     });
+    const wrong = { ...environment, PINETBOOT_KEY: "not-a-key-of-it" };
+    const locked = await runProgram([...SOURCE, "image", "list"], { env: wrong });
+    expect(locked.code).toBe(1);
+    expect(locked.stderr).toMatch(/does not know the key of \$PINETBOOT_KEY.*pinetboot key create/);
     const absent = await remote(1, "image", "list", "--json");
     expect(absent.code).toBe(1);
     expect(JSON.parse(absent.stderr)).toMatchObject({

@@ -66,6 +66,24 @@ class Terminal {
 }
 
 describeWith(["script", "stty"], "watch", () => {
+  test("in a pipe ends when nobody reads on", async () => {
+    const server = await TestServer.start({ data });
+    const command = [...SOURCE, "watch", "--data", data].map((word) => `'${word}'`).join(" ");
+    const child = Bun.spawn(["bash", "-c", `${command} | head -1; echo status=\${PIPESTATUS[0]}`], {
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "inherit",
+    });
+    try {
+      const lines = linesOf(child.stdout);
+      expect(await untilHeard(server, lines.next())).toContain("session ok");
+      expect(await untilHeard(server, lines.next())).toBe("status=141");
+    } finally {
+      child.kill("SIGKILL");
+      await server.stop("SIGKILL");
+    }
+  }, 120_000);
+
   test("goes on when a server that was killed is back, and gives the terminal back as it was", async () => {
     let server = await TestServer.start({ data });
     try {

@@ -7,6 +7,7 @@ import { type Api, read, withServer } from "../backend.ts";
 import { type CommonFlags, commonFlags } from "../flags.ts";
 import { inColour } from "../output.ts";
 import { readEvents } from "../sse.ts";
+import { ReaderGone, writeOut } from "../standard-output.ts";
 import { serverGone } from "../transport.ts";
 import { eventLine, type Known, painter, type WatchedEvent, watchScreen } from "../watch/screen.ts";
 
@@ -49,8 +50,9 @@ async function printEvents(api: Api, json: boolean): Promise<void> {
   let ended: unknown;
   try {
     for await (const event of readEvents(response, EventSchema))
-      console.log(json ? JSON.stringify(event) : eventLine(event, plain));
+      await writeOut(`${json ? JSON.stringify(event) : eventLine(event, plain)}\n`);
   } catch (error) {
+    if (error instanceof ReaderGone) throw error;
     ended = error;
   }
   throw serverGone(ended);
