@@ -67,7 +67,7 @@ describe("the screen of watch", () => {
     const events = [event(1, { stage: "login", state: "fail", detail: "Refused", fix: "Choose again." })];
     const text = watchScreen({ ...known, events }, terminal).join("\n");
     expect(text).toContain("✗ login");
-    expect(text).toContain("  Refused Choose again.");
+    expect(text).toContain("  Refused. Choose again.");
   });
 
   test("tells a person without Pis what to do, and one with an unknown Pi how to choose", () => {
@@ -112,7 +112,7 @@ describe("the screen of watch", () => {
     expect(lines.join("\n")).toContain("abcdef12 rack3-left");
     expect(lines).toContain("  ✓----✗·· login");
     expect(lines.slice(4, 6)).toEqual([
-      "  The password of this Pi is refused",
+      "  The password of this Pi is refused.",
       "  Switch it off and on again.",
     ]);
   });

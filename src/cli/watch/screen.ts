@@ -58,9 +58,14 @@ export function watchScreen(known: Known, terminal: Terminal): string[] {
 /** One event as one line; also what `watch` prints where there is no terminal. */
 export function eventLine(event: WatchedEvent, paint: (style: Paint, text: string) => string): string {
   const time = new Date(event.at).toTimeString().slice(0, 8);
-  const fix = event.fix === null ? "" : ` ${event.fix}`;
-  const words = `${event.stage} ${event.state}: ${event.detail}${fix}`;
+  const words = `${event.stage} ${event.state}: ${withFix(event.detail, event.fix)}`;
   return `${paint("dim", time)} ${event.pi ?? "server"} ${event.state === "fail" ? paint("bad", words) : words}`;
+}
+
+/** What went wrong, and what to do, as sentences. */
+function withFix(detail: string, fix: string | null): string {
+  if (fix === null) return detail;
+  return `${/[.?!]$/.test(detail) ? detail : `${detail}.`} ${fix}`;
 }
 
 /** Wraps text in a colour's codes, or leaves it as it is. */
@@ -82,7 +87,7 @@ function headLines(
     ...(isGone ? said("bad", "The server went away. This goes on when it is back: pinetboot serve") : []),
     ...(shim.state === "building" ? said("busy", `Boot shim: ${shim.step ?? "being built"}${eta}`) : []),
     ...(shim.state === "missing" ? said("bad", "No boot shim: Pis cannot boot") : []),
-    ...health.problems.flatMap(({ message, fix }) => said("bad", `${message} ${fix ?? ""}`)),
+    ...health.problems.flatMap(({ message, fix }) => said("bad", withFix(message, fix))),
     ...(pis.length === 0
       ? ["", ...wrapText("No Pi has asked yet. Switch one on: it appears here by itself.", columns)]
       : []),
@@ -140,8 +145,7 @@ function latestWords(
   boot: Boot,
   latest: WatchedEvent | undefined,
 ): { readonly style?: Paint; readonly text: string } {
-  if (boot.failure)
-    return { style: "bad", text: `${boot.failure.detail} ${boot.failure.fix ?? ""}`.trimEnd() };
+  if (boot.failure) return { style: "bad", text: withFix(boot.failure.detail, boot.failure.fix) };
   if (pi.assignment === null) return { style: "busy", text: `pinetboot pi assign ${pi.key} --image IMAGE` };
   return latest ? { text: latest.detail } : { style: "dim", text: "not heard since the server started" };
 }
