@@ -115,6 +115,12 @@ describeWith(["qemu-img"], "a qcow2 file", () => {
     ["a size that no number holds", 24, 0xffff_ffff_ffff_fff0n, "more than any file can hold"],
     ["an L1 table of 2^32 entries", 32, 0xffff_ffffn, "L1 table"],
     ["no bytes at all", 24, 0n, "no bytes"],
+    ["refcounts of 128 bits", 96, (7n << 32n) | 112n, "refcounts have 2^7 bits"],
+    ["a header shorter than its fields", 96, (4n << 32n) | 8n, "says that it has 8 bytes"],
+    ["a header longer than a cluster", 96, (4n << 32n) | 65_544n, "says that it has 65544 bytes"],
+    ["a refcount table past the end", 48, 1n << 40n, "refcount table lies outside"],
+    ["a refcount table of 2^32 clusters", 56, 0xffff_ffffn << 32n, "refcount table lies outside"],
+    ["no refcount table", 56, 0n, "refcount table lies outside"],
   ])("with %s is refused with the reason", async (_what, offset, value, reason) => {
     const bytes = await file();
     bytes.writeBigUInt64BE(value, offset);
@@ -140,6 +146,29 @@ describeWith(["qemu-img"], "a qcow2 file", () => {
     const table = Number(small.readBigUInt64BE(40));
     small.copy(small, table + 8, table, table + 8);
     expect(await refusal(small)).toContain("share the L2 table");
+  });
+
+  test("whose tables lie in one another, or pass for data, is refused with the reason", async () => {
+    const bytes = await file();
+    const [l1, refcounts] = [bytes.readBigUInt64BE(40), bytes.readBigUInt64BE(48)];
+    const l2 = bytes.readBigUInt64BE(Number(l1)) & 0xff_ffff_ffff_fe00n;
+    const changed = (at: number | bigint, value: bigint): Promise<string> => {
+      const copy = Buffer.from(bytes);
+      copy.writeBigUInt64BE(value, Number(at));
+      return refusal(copy);
+    };
+    const copied = 1n << 63n;
+    expect(await changed(40, refcounts)).toContain("L1 table and its refcount table overlap");
+    expect(await changed(l1, copied | l1)).toContain("an L2 table at 196608 lies in its L1 table");
+    expect(await changed(l1, copied | refcounts)).toContain("lies in its refcount table");
+    expect(await changed(l2, copied | l1)).toContain("a cluster at 196608 lies in its L1 table");
+    expect(await changed(l2, copied | l2)).toContain("lies in an L2 table");
+    expect(await changed(l2, (1n << 62n) | (l2 + 512n))).toContain("lies in an L2 table");
+    shell(folder, "qemu-img convert -q -o extended_l2=on -O qcow2 disk.img subclusters.qcow2");
+    const subclusters = Buffer.from(await Bun.file(join(folder, "subclusters.qcow2")).bytes());
+    const table = subclusters.readBigUInt64BE(Number(subclusters.readBigUInt64BE(40))) & 0xff_ffff_ffff_fe00n;
+    subclusters.writeBigUInt64BE(copied | table, Number(table));
+    expect(await refusal(subclusters)).toContain("lies in an L2 table");
   });
 
   test("whose packed clusters are damaged, or lie outside, is refused with the reason", async () => {

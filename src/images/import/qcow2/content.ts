@@ -79,8 +79,9 @@ class Qcow2Reader {
   readonly #clusterBytes: number;
   readonly #entryBytes: number;
   readonly #fileBytes: number;
-  /** L2 tables that were followed: no two places of a disk share one. */
+  /** The L2 tables: no two places of a disk share one, and nothing else lies there. */
   readonly #tables = new Set<number>();
+  readonly #metadata: readonly { readonly what: string; readonly start: number; readonly end: number }[];
 
   constructor(
     private readonly file: HostFile,
@@ -90,22 +91,50 @@ class Qcow2Reader {
     this.#clusterBytes = 2 ** header.clusterBits;
     this.#entryBytes = header.extendedL2 ? 16 : 8;
     this.#fileBytes = file.sizeBytes();
+    const { l1Offset, l1Entries, refcountTableOffset, refcountTableBytes } = header;
+    this.#metadata = [
+      { what: "header", start: 0, end: this.#clusterBytes },
+      { what: "L1 table", start: l1Offset, end: l1Offset + l1Entries * 8 },
+      {
+        what: "refcount table",
+        start: refcountTableOffset,
+        end: refcountTableOffset + refcountTableBytes,
+      },
+    ];
+    for (const [i, one] of this.#metadata.entries())
+      for (const other of this.#metadata.slice(i + 1))
+        if (one.start < other.end && other.start < one.end)
+          throw badQcow2(`its ${one.what} and its ${other.what} overlap`);
   }
 
   *pieces(): Generator<Stretch> {
-    const { l1Entries, l1Offset, sizeBytes } = this.header;
+    // All tables are known before the first cluster is read, so that none can pass for data.
+    for (const table of this.#l2Tables()) {
+      if (table === 0) continue;
+      if (this.#tables.has(table)) throw badQcow2(`two parts of its disk share the L2 table at ${table}`);
+      this.#refuseInMetadata(table, this.#clusterBytes, "an L2 table");
+      this.#tables.add(table);
+    }
     const covers = (this.#clusterBytes / this.#entryBytes) * this.#clusterBytes;
-    let left = sizeBytes;
-    for (let first = 0; first < l1Entries && left > 0; first += L1_PIECE_ENTRIES) {
-      const entries = Math.min(L1_PIECE_ENTRIES, l1Entries - first);
+    let left = this.header.sizeBytes;
+    for (const table of this.#l2Tables()) {
+      const length = Math.min(left, covers);
+      if (table === 0) yield { kind: "zero", length };
+      else yield* this.#tableStretches(table, length);
+      left -= length;
+    }
+  }
+
+  /** Where the L2 tables of the disk are, in its order; 0 is none. */
+  *#l2Tables(): Generator<number> {
+    const { l1Offset, sizeBytes } = this.header;
+    const covers = (this.#clusterBytes / this.#entryBytes) * this.#clusterBytes;
+    const needed = Math.ceil(sizeBytes / covers);
+    for (let first = 0; first < needed; first += L1_PIECE_ENTRIES) {
+      const entries = Math.min(L1_PIECE_ENTRIES, needed - first);
       const l1 = this.#table(l1Offset + first * 8, entries * 8);
-      for (let i = 0; i < entries && left > 0; i += 1) {
-        const length = Math.min(left, covers);
-        const table = this.#pointer(l1.getBigUint64(i * 8) & ~COPIED, "an L2 table", this.#clusterBytes);
-        if (table === 0) yield { kind: "zero", length };
-        else yield* this.#tableStretches(table, length);
-        left -= length;
-      }
+      for (let i = 0; i < entries; i += 1)
+        yield this.#pointer(l1.getBigUint64(i * 8) & ~COPIED, "an L2 table", this.#clusterBytes);
     }
   }
 
@@ -121,8 +150,6 @@ class Qcow2Reader {
   }
 
   *#tableStretches(offset: number, length: number): Generator<Stretch> {
-    if (this.#tables.has(offset)) throw badQcow2(`two parts of its disk share the L2 table at ${offset}`);
-    this.#tables.add(offset);
     const table = this.#table(offset, this.#clusterBytes);
     for (let at = 0, left = length; left > 0; at += this.#entryBytes) {
       const part = Math.min(left, this.#clusterBytes);
@@ -137,7 +164,9 @@ class Qcow2Reader {
   #cluster(entry: bigint, length: number): Stretch {
     if ((entry & ZERO_FLAG) !== 0n) return { kind: "zero", length };
     const offset = this.#pointer(entry & ~COPIED, "a cluster", 1);
-    return offset === 0 ? { kind: "zero", length } : { kind: "data", offset, length };
+    if (offset === 0) return { kind: "zero", length };
+    this.#refuseInTables(offset, length);
+    return { kind: "data", offset, length };
   }
 
   *#subclusters(entry: bigint, bitmap: bigint, length: number): Generator<Stretch> {
@@ -147,6 +176,7 @@ class Qcow2Reader {
     const zero = Number(bitmap >> 32n);
     if ((allocated & zero) !== 0 || (allocated !== 0 && host === 0))
       throw badQcow2("an entry of an L2 table contradicts itself");
+    if (allocated !== 0) this.#refuseInTables(host, this.#clusterBytes);
     for (let i = 0, left = length; left > 0; i += 1) {
       const part = Math.min(left, subcluster);
       left -= part;
@@ -166,6 +196,7 @@ class Qcow2Reader {
       (sectors + 1) * SECTOR_BYTES - (offset % SECTOR_BYTES),
       this.#fileBytes - offset,
     );
+    this.#refuseInTables(offset, packedBytes);
     return { kind: "compressed", offset, packedBytes, length };
   }
 
@@ -186,6 +217,20 @@ class Qcow2Reader {
     if (content.byteLength !== this.#clusterBytes)
       throw badQcow2(`a compressed cluster at ${offset} has ${content.byteLength} bytes`);
     return content.subarray(0, length);
+  }
+
+  /** Refuses data where the file keeps its tables: a copy of them would pass for what a guest wrote. */
+  #refuseInTables(offset: number, bytes: number): void {
+    this.#refuseInMetadata(offset, bytes, "a cluster");
+    const first = offset - (offset % this.#clusterBytes);
+    for (let at = first; at < offset + bytes; at += this.#clusterBytes)
+      if (this.#tables.has(at)) throw badQcow2(`a cluster at ${offset} lies in an L2 table`);
+  }
+
+  #refuseInMetadata(offset: number, bytes: number, what: string): void {
+    for (const area of this.#metadata)
+      if (offset < area.end && area.start < offset + bytes)
+        throw badQcow2(`${what} at ${offset} lies in its ${area.what}`);
   }
 
   /** Checks an offset into the file, where `bytes` must still follow; 0 is none. */

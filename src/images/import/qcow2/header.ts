@@ -15,10 +15,13 @@ const FIXED = [
   { name: "encryption", offset: 32, type: "u32" },
   { name: "l1Entries", offset: 36, type: "u32" },
   { name: "l1Offset", offset: 40, type: "u64" },
+  { name: "refcountTableOffset", offset: 48, type: "u64" },
+  { name: "refcountTableClusters", offset: 56, type: "u32" },
 ] as const satisfies readonly Field[];
 /** Version 3 only. */
 const FEATURES = [
   { name: "incompatible", offset: 72, type: "bits64" },
+  { name: "refcountOrder", offset: 96, type: "u32" },
   { name: "headerBytes", offset: 100, type: "u32" },
 ] as const satisfies readonly Field[];
 const HEADER_2_BYTES = 72;
@@ -30,6 +33,11 @@ export const HEADER_AREA_BYTES = 512;
 const CLUSTER_BITS = { min: 9, max: 21 } as const;
 /** An L1 table beyond it is refused by QEMU, too: 32 MiB. */
 const L1_MAX_BYTES = 32 * 2 ** 20;
+
+/** Refcounts of 64 bits, the widest of the format. */
+const REFCOUNT_ORDER_MAX = 6;
+/** What version 2 always has: 16 bits. */
+const REFCOUNT_ORDER_2 = 4;
 
 const DIRTY = 1n << 0n;
 const CORRUPT = 1n << 1n;
@@ -47,6 +55,9 @@ export interface ImportHeader {
   readonly clusterBits: number;
   readonly l1Offset: number;
   readonly l1Entries: number;
+  /** The refcount table: not needed for a copy, but nothing else may lie where it is. */
+  readonly refcountTableOffset: number;
+  readonly refcountTableBytes: number;
   readonly extendedL2: boolean;
   readonly compression: Compression;
 }
@@ -57,7 +68,10 @@ export function decodeImportHeader(area: Uint8Array, fileBytes: number): ImportH
   const { version, clusterBits, sizeBytes, l1Entries, l1Offset } = fixed;
   refuseWhen(version !== 2 && version !== 3, `it has version ${version}, and 2 and 3 are known`);
   refuseWhen(fileBytes < (version === 2 ? HEADER_2_BYTES : HEADER_3_BYTES), "it is cut off");
-  const features = version === 3 ? read(FEATURES, area) : { incompatible: 0n, headerBytes: HEADER_2_BYTES };
+  const features =
+    version === 3
+      ? read(FEATURES, area)
+      : { incompatible: 0n, refcountOrder: REFCOUNT_ORDER_2, headerBytes: HEADER_2_BYTES };
   refuseFeatures(features.incompatible);
   refuseWhen(
     fixed.backingNameOffset !== 0n || fixed.backingNameBytes !== 0,
@@ -88,11 +102,30 @@ export function decodeImportHeader(area: Uint8Array, fileBytes: number): ImportH
     l1Offset === 0 || l1Offset % clusterBytes !== 0 || l1Offset + l1Entries * 8 > fileBytes,
     "its L1 table lies outside the file",
   );
+  refuseWhen(
+    version === 3 && (features.headerBytes < HEADER_3_BYTES || features.headerBytes > clusterBytes),
+    `its header says that it has ${features.headerBytes} bytes`,
+  );
+  refuseWhen(
+    features.refcountOrder > REFCOUNT_ORDER_MAX,
+    `its refcounts have 2^${features.refcountOrder} bits, and 64 are the most`,
+  );
+  const { refcountTableOffset, refcountTableClusters } = fixed;
+  const refcountTableBytes = refcountTableClusters * clusterBytes;
+  refuseWhen(
+    refcountTableOffset === 0 ||
+      refcountTableOffset % clusterBytes !== 0 ||
+      refcountTableClusters === 0 ||
+      refcountTableOffset + refcountTableBytes > fileBytes,
+    "its refcount table lies outside the file",
+  );
   return {
     sizeBytes,
     clusterBits,
     l1Offset,
     l1Entries,
+    refcountTableOffset,
+    refcountTableBytes,
     extendedL2,
     compression: compressionOf(area, features),
   };
