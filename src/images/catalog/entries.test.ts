@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import builtIn from "../../../images/catalog.json";
 import { ImageError } from "../image-error.ts";
-import { type CatalogEntry, ENTRIES_MAX, LISTS_MAX, readCatalog } from "./entries.ts";
+import { type CatalogEntry, ENTRIES_MAX, type FetchedList, LISTS_MAX, readCatalog } from "./entries.ts";
 import { findEntry, loadCatalog } from "./load.ts";
 import { EntrySchema } from "./schema.ts";
 
@@ -24,9 +24,9 @@ async function read(
   lists: Record<string, unknown> = {},
 ): Promise<{ readonly entries: readonly CatalogEntry[]; readonly troubles: readonly string[] }> {
   const troubles: string[] = [];
-  const readList = async (url: URL): Promise<unknown> => {
+  const readList = async (url: URL): Promise<FetchedList> => {
     if (!(url.href in lists)) throw new ImageError("fetch-failed", `no ${url.href}`);
-    return { os_list: lists[url.href] };
+    return { document: { os_list: lists[url.href] }, url };
   };
   const entries = await readCatalog({ os_list: list }, BASE, readList, (words) => troubles.push(words));
   return { entries, troubles };
@@ -95,6 +95,44 @@ test("a linked list that cannot be had, or that nothing protects, is left out wi
   expect(troubles).toHaveLength(3);
 });
 
+test("a linked list that is no list is left out with a word, and a list that links to itself is read once", async () => {
+  const { entries, troubles } = await read(
+    [
+      { name: "Broken", subitems_url: "broken.json" },
+      { name: "Self", subitems_url: "list.json" },
+      os("There"),
+    ],
+    { "https://example.org/repo/broken.json": "text", [BASE.href]: [os("Twice")] },
+  );
+  expect(entries.map(({ name }) => name)).toEqual(["there"]);
+  expect(troubles).toEqual([
+    'the list "Broken" is left out: example.org sends no list of Raspberry Pi Imager',
+  ]);
+});
+
+test("what a list behind redirects calls by relative addresses is looked for where the list is", async () => {
+  const lists: Record<string, object> = {
+    "/real/list.json": {
+      os_list: [os("Near", { url: "near.img" }), { name: "More", subitems_url: "more" }],
+    },
+    "/else/more.json": { os_list: [os("Far", { url: "far.img" })] },
+  };
+  const moved: Record<string, string> = { "/start": "/real/list.json", "/real/more": "/else/more.json" };
+  using server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch: ({ url }) => {
+      const { pathname } = new URL(url);
+      const to = moved[pathname];
+      if (to !== undefined) return Response.redirect(new URL(to, url).href);
+      return pathname in lists ? Response.json(lists[pathname]) : new Response("", { status: 404 });
+    },
+  });
+  const { entries, troubles } = await loadCatalog(new URL("/start", server.url).href);
+  expect(troubles).toEqual([]);
+  expect(entries.map(({ url }) => new URL(url).pathname)).toEqual(["/real/near.img", "/else/far.img"]);
+});
+
 test("names are told apart, and entries that are none are passed over", async () => {
   const { entries } = await read([
     os("Same"),
@@ -144,7 +182,7 @@ test("a document that is no list is refused", async () => {
     const failure = await readCatalog(
       document,
       BASE,
-      () => Promise.resolve({}),
+      (url) => Promise.resolve({ document: {}, url }),
       () => undefined,
     ).catch((error: unknown) => error);
     expect(failure).toMatchObject({ code: "bad-archive" });

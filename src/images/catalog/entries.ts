@@ -36,8 +36,14 @@ export interface CatalogEntry {
   readonly everFetched: boolean | null;
 }
 
+/** A list, and where it came from after all redirects: what its relative addresses are relative to. */
+export interface FetchedList {
+  readonly document: unknown;
+  readonly url: URL;
+}
+
 /** Fetches a list that another one links to. */
-export type ReadList = (url: URL) => Promise<unknown>;
+export type ReadList = (url: URL) => Promise<FetchedList>;
 
 /** The address of entries that this program has inside, as Imager has some of its own ("internal://format"). */
 const BUILT_IN = "internal:";
@@ -53,7 +59,7 @@ export async function readCatalog(
   readList: ReadList,
   onTrouble: (words: string) => void,
 ): Promise<CatalogEntry[]> {
-  const walk = new Walk(readList, onTrouble);
+  const walk = new Walk(readList, onTrouble, base);
   await walk.list(document, base, []);
   return named(walk.found);
 }
@@ -66,13 +72,18 @@ interface Found {
 
 class Walk {
   readonly found: Found[] = [];
-  readonly #lists = new Set<string>();
+  /** Addresses of lists that were read, the first one's and those behind redirects, too: none is read twice. */
+  readonly #read = new Set<string>();
+  #linkedLists = 0;
   #seen = 0;
 
   constructor(
     private readonly readList: ReadList,
     private readonly onTrouble: (words: string) => void,
-  ) {}
+    base: URL | undefined,
+  ) {
+    if (base) this.#read.add(base.href);
+  }
 
   async list(document: unknown, base: URL | undefined, group: readonly string[]): Promise<void> {
     const list = ListSchema.safeParse(document);
@@ -103,22 +114,31 @@ class Walk {
       this.onTrouble(`the list "${group.at(-1)}" is left out: ${wordsOf(error)}`);
       return;
     }
-    if (this.#lists.has(url.href)) return;
-    if (this.#lists.size >= LISTS_MAX) throw badCatalog(`it links to more than ${LISTS_MAX} lists`, base);
-    this.#lists.add(url.href);
+    if (this.#read.has(url.href)) return;
+    this.#linkedLists += 1;
+    if (this.#linkedLists > LISTS_MAX) throw badCatalog(`it links to more than ${LISTS_MAX} lists`, base);
+    this.#read.add(url.href);
     if (base?.protocol === "https:" && url.protocol === "http:") {
       this.onTrouble(`the list "${group.at(-1)}" is left out: an https list links to it without https`);
       return;
     }
-    let document: unknown;
+    let list: FetchedList;
     try {
-      document = await this.readList(url);
+      list = await this.readList(url);
     } catch (error) {
       if (error instanceof ImageError && error.code === "cancelled") throw error;
       this.onTrouble(`the list "${group.at(-1)}" is left out: ${wordsOf(error)}`);
       return;
     }
-    await this.list(document, url, group);
+    if (list.url.href !== url.href && this.#read.has(list.url.href)) return;
+    this.#read.add(list.url.href);
+    if (!ListSchema.safeParse(list.document).success) {
+      this.onTrouble(
+        `the list "${group.at(-1)}" is left out: ${url.host} sends no list of Raspberry Pi Imager`,
+      );
+      return;
+    }
+    await this.list(list.document, list.url, group);
   }
 }
 

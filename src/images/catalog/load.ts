@@ -3,7 +3,7 @@ import { parseUrl, get, bodyOf, Interrupted, shownUrl } from "../fetch/get.ts";
 import { FETCH_LIMITS, type FetchLimits } from "../fetch/limits.ts";
 import { ImageError } from "../image-error.ts";
 import builtIn from "../../../images/catalog.json";
-import { readCatalog, type CatalogEntry } from "./entries.ts";
+import { readCatalog, type CatalogEntry, type FetchedList } from "./entries.ts";
 
 /** Imager's own list has a quarter of a MiB. */
 const LIST_MAX_BYTES = 8 * 2 ** 20;
@@ -28,10 +28,10 @@ export async function loadCatalog(repo: string | undefined, options: LoadOptions
   const troubles: string[] = [];
   const reader = new ListReader(options);
   const base = repo === undefined ? undefined : parseUrl(repo);
-  const document = base === undefined ? builtIn : await reader.read(base);
+  const first = base === undefined ? { document: builtIn, url: undefined } : await reader.read(base);
   const entries = await readCatalog(
-    document,
-    base,
+    first.document,
+    first.url,
     (url) => reader.read(url),
     (words) => troubles.push(words),
   );
@@ -60,10 +60,10 @@ class ListReader {
 
   constructor(private readonly options: LoadOptions) {}
 
-  async read(url: URL): Promise<unknown> {
-    const text = await this.#fetch(url);
+  async read(url: URL): Promise<FetchedList> {
+    const { text, from } = await this.#fetch(url);
     try {
-      return JSON.parse(text) as unknown;
+      return { document: JSON.parse(text) as unknown, url: from };
     } catch (cause) {
       throw new ImageError(
         "bad-archive",
@@ -76,12 +76,14 @@ class ListReader {
     }
   }
 
-  async #fetch(url: URL): Promise<string> {
+  async #fetch(url: URL): Promise<{ readonly text: string; readonly from: URL }> {
     const limits = this.options.limits ?? FETCH_LIMITS;
     const chunks: Uint8Array[] = [];
     let bytes = 0;
+    let from = url;
     try {
       const answer = await get(url, { accept: "application/json" }, limits);
+      from = answer.url;
       for await (const chunk of bodyOf(answer, limits)) {
         if (this.options.signal?.aborted) throw new ImageError("cancelled", "the import was cancelled");
         chunks.push(chunk);
@@ -97,6 +99,6 @@ class ListReader {
         });
       throw error;
     }
-    return Buffer.concat(chunks).toString("utf8");
+    return { text: Buffer.concat(chunks).toString("utf8"), from };
   }
 }
